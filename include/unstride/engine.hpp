@@ -1,0 +1,148 @@
+// Compile a layer, pack its weights, run it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unstride/executor.hpp"
+#include "unstride/spec.hpp"
+
+namespace unstride {
+
+/// Read-only elements in host memory, and their type. Spans and vectors of float or double convert.
+struct ConstBuffer {
+  const void* data = nullptr;
+  std::int64_t size = 0;  ///< in elements
+  DType dtype = DType::float32;
+
+  ConstBuffer() = default;
+  ConstBuffer(std::span<const float> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float32) {}
+  ConstBuffer(std::span<const double> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float64) {}
+  ConstBuffer(std::span<float> s) : ConstBuffer(std::span<const float>(s)) {}
+  ConstBuffer(std::span<double> s) : ConstBuffer(std::span<const double>(s)) {}
+  ConstBuffer(const std::vector<float>& v) : ConstBuffer(std::span<const float>(v)) {}
+  ConstBuffer(const std::vector<double>& v) : ConstBuffer(std::span<const double>(v)) {}
+};
+
+/// Writable elements in host memory, and their type.
+struct Buffer {
+  void* data = nullptr;
+  std::int64_t size = 0;  ///< in elements
+  DType dtype = DType::float32;
+
+  Buffer(std::span<float> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float32) {}
+  Buffer(std::span<double> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float64) {}
+  Buffer(std::vector<float>& v) : Buffer(std::span<float>(v)) {}
+  Buffer(std::vector<double>& v) : Buffer(std::span<double>(v)) {}
+};
+
+/// What a run needs beyond the layer. Pitches are the distance between neighbouring channels, in elements.
+struct RunOptions {
+  std::int64_t batch = 1;         ///< N >= 0
+  std::int64_t length = 0;        ///< L >= 1
+  std::int64_t input_pitch = 0;   ///< between channels of x; 0 means length (dense)
+  std::int64_t output_pitch = 0;  ///< between channels of y; 0 means the output length (dense)
+  std::int64_t output_size = 0;   ///< wanted output length; 0 means output_length(L) of the spec
+  int threads = 0;                ///< at most this many threads; 0 means the engine's number
+  Executor* executor = nullptr;   ///< the caller's threads; null means the engine's own
+};
+
+/// A layer's weights and bias, arranged for one kernel. Cheap to copy, safe to share.
+class PackedWeights {
+ public:
+  PackedWeights() = default;
+  /// How many weights and biases are infinite or not a number. Inputs beyond the ends count as +0, so such
+  /// a weight reaches the borders of the output too.
+  std::int64_t non_finite_count() const noexcept;
+
+  struct Impl;
+  explicit PackedWeights(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  const Impl* impl() const noexcept { return impl_.get(); }
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// What one compilation cost and produced.
+struct CompileInfo {
+  std::string target;       ///< "cpu:x86-64-v4 (host)", ...
+  std::string plan;         ///< the plan in the form that CompileOptions::plan accepts
+  std::string cache;        ///< "hit", "miss" or "off"
+  double compile_ms = 0;    ///< plan, emit and build; 0 on a cache hit
+  double load_ms = 0;       ///< from machine code to callable
+  std::int64_t code_bytes = 0;
+};
+
+/// A compiled layer: any batch, any length. Cheap to copy, safe to share between threads.
+class Kernel {
+ public:
+  Kernel() = default;
+  const LayerSpec& spec() const;
+  const CompileInfo& info() const;
+  std::int64_t output_length(std::int64_t input_length) const;
+
+  /// Arranges weights (in_channels, out_channels/groups, kernel_size) and bias (out_channels). The bias is
+  /// empty exactly when spec().bias is false. Throws ArgumentError on a wrong size or type.
+  PackedWeights pack(ConstBuffer weight, ConstBuffer bias = {}) const;
+
+  /// y = conv_transpose1d(x): x holds N*in_channels rows of L elements, y N*out_channels rows of
+  /// output_length(L), or of options.output_size, which stands for another output_padding. Never compiles; allocates nothing once a thread's scratch memory has grown to
+  /// the kernel's need. Throws ArgumentError (wrong size or type) or SpecError (no such length).
+  void run(ConstBuffer x, const PackedWeights& weights, Buffer y, const RunOptions& options) const;
+
+  struct Impl;
+  explicit Kernel(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  const Impl& impl() const;
+  std::shared_ptr<const Impl> impl_;
+};
+
+struct EngineOptions {
+  int threads = 0;  ///< threads for a run; 0 means one for each processor this process may use
+};
+
+struct CompileOptions {
+  /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512).
+  std::string target = "cpu";
+  /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
+  std::string plan;
+};
+
+/// What `Engine::emit` can produce for a layer.
+enum class Emit { plan, ir, assembly, object };
+
+struct TargetInfo {
+  std::string name;         ///< as CompileOptions::target takes it
+  std::string description;  ///< vector width, features, or why it is not available
+  bool compiles = false;    ///< this build can compile for it
+  bool runs = false;        ///< and this machine can run what it compiled
+};
+
+/// The compiler and its threads. One per process is usual; safe to share between threads.
+class Engine {
+ public:
+  explicit Engine(EngineOptions options = {});
+
+  /// Throws SpecError, TargetError or CompileError.
+  Kernel compile(const LayerSpec& spec, const CompileOptions& options = {}) const;
+
+  /// The chosen plan and its rivals (text), LLVM IR (text), assembly (text) or a relocatable object (bytes).
+  std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options = {}) const;
+
+  std::vector<TargetInfo> targets() const;
+  int threads() const noexcept;
+
+  struct Impl;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+std::string_view version() noexcept;
+
+}  // namespace unstride
