@@ -12,10 +12,10 @@ namespace unstride {
 /// ConvTranspose1d with weights. Weight and bias start as U(-sqrt(k), sqrt(k)),
 /// k = groups / (out_channels * kernel_size), the same numbers for the same seed on every machine.
 template <typename T>
-class ConvTranspose1d {
+class UNSTRIDE_API ConvTranspose1d {
  public:
   struct Output {
-    std::vector<T> data;       ///< (batch, out_channels, length), or (out_channels, length) if unbatched
+    std::vector<T> data;  ///< (batch, out_channels, length), or (out_channels, length) if unbatched
     std::int64_t length = 0;
   };
 
@@ -45,6 +45,6 @@ extern template class ConvTranspose1d<double>;
 
 /// The initial parameters alone: weight_count() weights, then out_channels biases if spec.bias.
 template <typename T>
-std::vector<T> initial_parameters(const LayerSpec& spec, std::uint64_t seed);
+UNSTRIDE_API std::vector<T> initial_parameters(const LayerSpec& spec, std::uint64_t seed);
 
 }  // namespace unstride

@@ -52,7 +52,7 @@ struct RunOptions {
 };
 
 /// A layer's weights and bias, arranged for one kernel. Cheap to copy, safe to share.
-class PackedWeights {
+class UNSTRIDE_API PackedWeights {
  public:
   PackedWeights() = default;
   /// How many weights and biases are infinite or not a number. Inputs beyond the ends count as +0, so such
@@ -69,16 +69,16 @@ class PackedWeights {
 
 /// What one compilation cost and produced.
 struct CompileInfo {
-  std::string target;       ///< "cpu:x86-64-v4 (host)", ...
-  std::string plan;         ///< the plan in the form that CompileOptions::plan accepts
-  std::string cache;        ///< "hit", "miss" or "off"
-  double compile_ms = 0;    ///< plan, emit and build; 0 on a cache hit
-  double load_ms = 0;       ///< from machine code to callable
+  std::string target;     ///< "cpu:x86-64-v4 (host)", ...
+  std::string plan;       ///< the plan in the form that CompileOptions::plan accepts
+  std::string cache;      ///< "hit", "miss" or "off"
+  double compile_ms = 0;  ///< plan, emit and build; 0 on a cache hit
+  double load_ms = 0;     ///< from machine code to callable
   std::int64_t code_bytes = 0;
 };
 
 /// A compiled layer: any batch, any length. Cheap to copy, safe to share between threads.
-class Kernel {
+class UNSTRIDE_API Kernel {
  public:
   Kernel() = default;
   const LayerSpec& spec() const;
@@ -90,8 +90,9 @@ class Kernel {
   PackedWeights pack(ConstBuffer weight, ConstBuffer bias = {}) const;
 
   /// y = conv_transpose1d(x): x holds N*in_channels rows of L elements, y N*out_channels rows of
-  /// output_length(L), or of options.output_size, which stands for another output_padding. Never compiles; allocates nothing once a thread's scratch memory has grown to
-  /// the kernel's need. Throws ArgumentError (wrong size or type) or SpecError (no such length).
+  /// output_length(L), or of options.output_size, which stands for another output_padding. Never compiles; allocates
+  /// nothing once a thread's scratch memory has grown to the kernel's need. Throws ArgumentError (wrong size or type)
+  /// or SpecError (no such length).
   void run(ConstBuffer x, const PackedWeights& weights, Buffer y, const RunOptions& options) const;
 
   struct Impl;
@@ -124,7 +125,7 @@ struct TargetInfo {
 };
 
 /// The compiler and its threads. One per process is usual; safe to share between threads.
-class Engine {
+class UNSTRIDE_API Engine {
  public:
   explicit Engine(EngineOptions options = {});
 
@@ -143,6 +144,6 @@ class Engine {
   std::shared_ptr<Impl> impl_;
 };
 
-std::string_view version() noexcept;
+UNSTRIDE_API std::string_view version() noexcept;
 
 }  // namespace unstride

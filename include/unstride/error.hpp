@@ -4,15 +4,17 @@
 #include <stdexcept>
 #include <string>
 
+#include "unstride/export.hpp"
+
 namespace unstride {
 
-class Error : public std::runtime_error {
+class UNSTRIDE_API Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// A layer spec that cannot be accepted. what() reads "spec.stride: 0: must be at least 1".
-class SpecError : public Error {
+class UNSTRIDE_API SpecError : public Error {
  public:
   /// field: dotted path such as "spec.prologue.op"; value: what was given, as JSON text (empty when the
   /// field is missing); allowed: what would have been accepted.
@@ -28,19 +30,19 @@ class SpecError : public Error {
 
 /// An argument of a call that does not fit the kernel it is given to: a buffer of the wrong size or type,
 /// a negative length. what() names the argument.
-class ArgumentError : public Error {
+class UNSTRIDE_API ArgumentError : public Error {
  public:
   using Error::Error;
 };
 
 /// A target that is unknown, or that this machine or this build cannot compile for or run on.
-class TargetError : public Error {
+class UNSTRIDE_API TargetError : public Error {
  public:
   using Error::Error;
 };
 
 /// The compiler behind a target failed. what() carries its log.
-class CompileError : public Error {
+class UNSTRIDE_API CompileError : public Error {
  public:
   using Error::Error;
 };

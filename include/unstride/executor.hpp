@@ -1,11 +1,13 @@
 // How a host program lends its own threads to a kernel.
 #pragma once
 
+#include "unstride/export.hpp"
+
 namespace unstride {
 
 /// Runs tasks in parallel. Derive from it to run kernels on a thread pool of your own; pass it in
 /// RunOptions::executor. Results do not depend on it: they are bit-identical for any executor.
-class Executor {
+class UNSTRIDE_API Executor {
  public:
   virtual ~Executor() = default;
 

@@ -15,8 +15,8 @@ namespace unstride {
 enum class DType { float32, float64 };
 enum class Math { strict, fast };
 
-std::string_view name(DType dtype) noexcept;
-std::int64_t size_in_bytes(DType dtype) noexcept;
+UNSTRIDE_API std::string_view name(DType dtype) noexcept;
+UNSTRIDE_API std::int64_t size_in_bytes(DType dtype) noexcept;
 
 /// An elementwise function applied to the input (prologue) or to the output (epilogue).
 struct Activation {
@@ -58,23 +58,23 @@ struct LayerSpec {
 };
 
 /// Reads one spec from JSON text. Throws SpecError for anything that is not a valid layer.
-LayerSpec parse_spec(std::string_view json);
+UNSTRIDE_API LayerSpec parse_spec(std::string_view json);
 
 /// Reads a spec, or an array of specs.
-std::vector<LayerSpec> parse_specs(std::string_view json);
+UNSTRIDE_API std::vector<LayerSpec> parse_specs(std::string_view json);
 
 /// Throws SpecError if the layer breaks a rule: what parse_spec enforces, for a spec built in code.
-void validate(const LayerSpec& spec);
+UNSTRIDE_API void validate(const LayerSpec& spec);
 
 /// The canonical form: every field, sorted by name, no white space. parse_spec(to_json(s)) == s.
-std::string to_json(const LayerSpec& spec);
+UNSTRIDE_API std::string to_json(const LayerSpec& spec);
 
 /// (L-1)*stride - 2*padding + dilation*(kernel_size-1) + output_padding + 1 - trim[0] - trim[1].
 /// Throws SpecError when input_length < 1, when the result is not positive, or when it does not fit 64 bits.
-std::int64_t output_length(const LayerSpec& spec, std::int64_t input_length);
+UNSTRIDE_API std::int64_t output_length(const LayerSpec& spec, std::int64_t input_length);
 
 /// The spec with the output_padding that makes output_length(spec, input_length) == output_size.
 /// Throws SpecError naming the valid range when none does. The output_padding already in spec is ignored.
-LayerSpec with_output_size(LayerSpec spec, std::int64_t input_length, std::int64_t output_size);
+UNSTRIDE_API LayerSpec with_output_size(LayerSpec spec, std::int64_t input_length, std::int64_t output_size);
 
 }  // namespace unstride
