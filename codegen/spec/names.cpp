@@ -1,0 +1,17 @@
+// What the public enumerations are called, and how large an element is: read from the tables.
+#include "codegen/spec/fields.h"
+#include "unstride/spec.hpp"
+
+namespace unstride {
+
+std::string_view name(DType dtype) noexcept {
+  const auto* row = spec::row_of(spec::dtypes, dtype);
+  return row ? row->name : "unknown";
+}
+
+std::int64_t size_in_bytes(DType dtype) noexcept {
+  const auto* row = spec::row_of(spec::dtypes, dtype);
+  return row ? row->bytes : 0;
+}
+
+}  // namespace unstride
