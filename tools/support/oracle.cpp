@@ -82,7 +82,7 @@ double gamma(std::int64_t n, double unit_roundoff) {
 }
 
 void require_size(const char* what, std::size_t given, std::initializer_list<std::int64_t> dimensions) {
-  const auto expected = element_count(dimensions);
+  const auto expected = element_count({dimensions.begin(), dimensions.size()});
   if (!expected || given != static_cast<std::size_t>(*expected)) {
     throw ArgumentError(fmt::format("{}: holds {} elements, must hold {} = {}", what, given, fmt::join(dimensions, "*"),
                                     expected ? std::to_string(*expected) : "more than 64 bits can count"));

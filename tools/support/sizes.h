@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
+#include <span>
 
 namespace unstride::tools {
 
 /// The product of dimensions that are at least 0; nothing when it does not fit 64 bits.
-inline std::optional<std::int64_t> element_count(std::initializer_list<std::int64_t> dimensions) {
+inline std::optional<std::int64_t> element_count(std::span<const std::int64_t> dimensions) {
   std::int64_t count = 1;
   for (const std::int64_t dimension : dimensions) {
     if (dimension == 0) return 0;
