@@ -52,8 +52,8 @@ void check_output_padding(const LayerSpec& layer, std::string_view path) {
 }
 
 void check_types(const LayerSpec& layer, std::string_view path) {
-  if (!row_of(dtypes, layer.dtype)) refuse(path, "dtype", std::to_underlying(layer.dtype), must_be_one_of(dtypes));
-  if (!row_of(maths, layer.math)) refuse(path, "math", std::to_underlying(layer.math), must_be_one_of(maths));
+  if (!row_of(dtypes, layer.dtype)) refuse(path, "dtype", static_cast<int>(layer.dtype), must_be_one_of(dtypes));
+  if (!row_of(maths, layer.math)) refuse(path, "math", static_cast<int>(layer.math), must_be_one_of(maths));
 }
 
 // Bounds that keep 64-bit arithmetic on one layer safe everywhere below: its weights in bytes, and the reach of a
@@ -85,7 +85,7 @@ void check_activation(const LayerSpec& layer, const Activation& activation, std:
   const auto refuse_part = [&](std::string_view part, const auto& value, std::string allowed) {
     refuse(field_path(path, field), part, value, std::move(allowed));
   };
-  if (!row) refuse_part("op", std::to_underlying(activation.op), must_be_one_of(activations));
+  if (!row) refuse_part("op", static_cast<int>(activation.op), must_be_one_of(activations));
   const double slope = activation.negative_slope;
   if (!row->has_negative_slope) {
     if (slope != Activation{}.negative_slope) refuse_part("negative_slope", slope, no_negative_slope(row->name));
