@@ -46,7 +46,7 @@ std::optional<std::string_view> nearest_name(std::string_view name, std::span<co
   std::optional<std::string_view> nearest;
   std::size_t nearest_distance = 0;
   for (const std::string_view candidate : known) {
-    const auto [shorter, longer] = std::minmax(wanted.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({wanted.size(), candidate.size()});
     const std::size_t limit = std::max<std::size_t>(1, longer / 3);
     if (longer - shorter > limit) continue;
     const std::size_t distance = edit_distance(wanted, lower_case(candidate));
