@@ -70,7 +70,8 @@ bool speech_round_trip(const unstride::Engine& engine, const std::filesystem::pa
              required_snr_db, good ? "ok" : "FAILED");
 
   write_wav(output / "synthesised.wav", synthesised, recording.sample_rate);
-  draw_spectrograms(recording.samples, result).write_png(output / "spectrograms.png");
+  const std::span<const double> original(recording.samples.data(), result.size());
+  draw_spectrograms(original, result).write_png(output / "spectrograms.png");
   return good;
 }
 
