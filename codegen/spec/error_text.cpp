@@ -14,6 +14,8 @@ bool is_plain_word(std::string_view name) {
   });
 }
 
+constexpr std::string_view ellipsis = "...";
+
 bool continues_a_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
@@ -22,9 +24,9 @@ bool continues_a_character(char byte) {
 
 std::string shortened(std::string_view text) {
   if (text.size() <= longest_excerpt) return std::string(text);
-  std::size_t end = longest_excerpt;
+  std::size_t end = longest_excerpt - ellipsis.size();
   while (end > 0 && continues_a_character(text[end])) --end;
-  return std::string(text.substr(0, end)) + "...";
+  return std::string(text.substr(0, end)).append(ellipsis);
 }
 
 std::string quoted(std::string_view text) {

@@ -7,10 +7,10 @@
 
 namespace unstride::spec {
 
-/// In bytes. Longer texts are cut here and end in "...".
+/// In bytes, a final "..." included.
 inline constexpr std::size_t longest_excerpt = 80;
 
-/// At most longest_excerpt bytes of UTF-8 text and, if that is not all, "...". No character is cut in two.
+/// At most longest_excerpt bytes of UTF-8 text, ending in "..." if that is not all. No character is cut in two.
 std::string shortened(std::string_view text);
 
 /// A string as JSON writes it, shortened.

@@ -19,6 +19,8 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
+constexpr const char* example_activation = R"({"op": "leaky_relu", "negative_slope": 0.1})";
+
 void check_known_fields(const JsonValue& object, std::span<const std::string_view> known) {
   for (const JsonField& field : object.fields) {
     if (std::find(known.begin(), known.end(), field.name) != known.end()) continue;
@@ -89,16 +91,12 @@ std::array<std::int64_t, 2> read_trim(const JsonValue& value) {
 /// null, "relu", or {"op": "leaky_relu", "negative_slope": 0.1}.
 Activation read_activation(const JsonValue& value) {
   Activation activation;
-  switch (value.kind) {
-    case Kind::null:
-      return activation;
-    case Kind::string:
-      activation.op = read_word(value, activations).value;
-      return activation;
-    case Kind::object:
-      break;
-    default:
-      refuse(value, R"(must be null, a name such as "relu", or an object such as {"op": "relu"})");
+  if (value.kind == Kind::null) return activation;
+  if (value.kind != Kind::object) {
+    const auto* row = value.kind == Kind::string ? row_named(activations, value.text) : nullptr;
+    if (!row) refuse(value, must_be_one_of(activations) + ", or an object such as " + example_activation);
+    activation.op = row->value;
+    return activation;
   }
   check_known_fields(value, activation_fields);
   const JsonValue* op = value.find("op");
