@@ -23,9 +23,9 @@ class UNSTRIDE_API ConvTranspose1d {
   ConvTranspose1d(const Engine& engine, LayerSpec spec, std::uint64_t seed = 0);
 
   /// Batched input x (batch, in_channels, L). output_size, where given, decides output_padding.
-  Output operator()(std::span<const T> x, std::int64_t batch, std::optional<std::int64_t> output_size = {});
+  Output operator()(std::span<const T> x, std::int64_t batch, std::optional<std::int64_t> output_size = {}) const;
   /// Unbatched input x (in_channels, L).
-  Output operator()(std::span<const T> x, std::optional<std::int64_t> output_size = {});
+  Output operator()(std::span<const T> x, std::optional<std::int64_t> output_size = {}) const;
 
   void set_parameters(std::vector<T> weight, std::vector<T> bias = {});
   const std::vector<T>& weight() const noexcept { return weight_; }

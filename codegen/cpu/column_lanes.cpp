@@ -1,0 +1,175 @@
+// The tile of column_lanes: inputs as vectors, weights broadcast. Accumulators [row][vector], row = channel*phases +
+// first tap. A vector of each phase, interleaved, is a contiguous piece of the output.
+#include <llvm/IR/Function.h>
+#include <llvm/IR/IRBuilder.h>
+
+#include <map>
+
+#include "codegen/cpu/tile.h"
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+namespace {
+
+// Interleaves n vectors: result lane e of all = vectors[e % n] lane e / n.
+Values interleave(Emitter& emit, const Values& vectors) {
+  const int n = static_cast<int>(vectors.size());
+  const int lanes = emit.problem.lanes;
+  if (n == 1) return vectors;
+  Values result;
+  if (n % 2 == 0) {  // zip the interleaved even ones with the interleaved odd ones
+    Values even, odd;
+    for (std::size_t i = 0; i < vectors.size(); ++i) (i % 2 == 0 ? even : odd).push_back(vectors[i]);
+    even = interleave(emit, even);
+    odd = interleave(emit, odd);
+    for (std::size_t i = 0; i < even.size(); ++i)
+      for (int half = 0; half < 2; ++half) {
+        std::vector<int> mask;
+        for (int e = 0; e < lanes; ++e) mask.push_back((e % 2) * lanes + half * (lanes / 2) + e / 2);
+        result.push_back(emit.shuffle(even[i], odd[i], mask));
+      }
+    return result;
+  }
+  for (int k = 0; k < n; ++k) {  // result vector k gathers from one source after the other
+    Value* gathered = vectors[0];
+    for (int source = 1; source < n; ++source) {
+      std::vector<int> mask;
+      for (int e = 0; e < lanes; ++e) {
+        const int from = (k * lanes + e) % n, lane = (k * lanes + e) / n;
+        if (from == source)
+          mask.push_back(lanes + lane);
+        else if (source == 1 && from == 0)
+          mask.push_back(lane);
+        else
+          mask.push_back(e);  // keep what is there
+      }
+      gathered = emit.shuffle(gathered, vectors[static_cast<std::size_t>(source)], mask);
+    }
+    result.push_back(gathered);
+  }
+  return result;
+}
+
+class ColumnLanesTile {
+ public:
+  ColumnLanesTile(Emitter& e, const TileShape& s)
+      : emit(e), shape(s), run(s.run), polyphase(e.problem.polyphase), vectors(s.columns / e.problem.lanes) {}
+
+  llvm::Function* function() {
+    llvm::Function* result = begin_tile_function(emit, shape, arguments);
+    const Values initial = emit.select(
+        arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
+    const bool ragged = polyphase.taps(polyphase.phases() - 1) < run.taps;
+    const TapLoop taps{run.taps - (ragged ? 1 : 0), ragged, polyphase.input_step, run.rows, shape.plan.unrolled_taps};
+    const Values sums = emit_reduction(
+        emit, arguments, shape.geometry.panel_pitch, taps, initial,
+        [&](Value* x, Value* weights, const Values& acc, bool partial) { return tap(x, weights, acc, partial); });
+    emit.branch(
+        arguments.last, [&] { store(sums); },
+        [&] {
+          for (std::size_t i = 0; i < sums.size(); ++i)
+            emit.store_vector(sums[i],
+                              emit.at(arguments.accumulators, static_cast<std::int64_t>(i) * emit.problem.lanes), true);
+        });
+    emit.end_function();
+    return result;
+  }
+
+ private:
+  std::size_t slot(std::int64_t row, std::int64_t vector) const {
+    return static_cast<std::size_t>(row * vectors + vector);
+  }
+
+  Values sums_from_biases() {
+    Values sums;
+    for (std::int64_t row = 0; row < run.rows; ++row)
+      sums.resize(sums.size() + static_cast<std::size_t>(vectors), emit.load_splat(emit.at(arguments.biases, row)));
+    return sums;
+  }
+
+  Values sums_from_accumulators() {
+    Values sums;
+    for (std::int64_t i = 0; i < run.rows * vectors; ++i)
+      sums.push_back(emit.load_vector(emit.at(arguments.accumulators, i * emit.problem.lanes), true));
+    return sums;
+  }
+
+  // One tap of every row that has it. Phases of one delay read the same window.
+  Values tap(Value* x, Value* weights, Values acc, bool partial) {
+    const std::int64_t phases = partial ? polyphase.kernel_size - (run.taps - 1) * polyphase.tap_step : run.phases;
+    std::map<std::int64_t, Values> windows;
+    for (std::int64_t channel = 0; channel < run.channels; ++channel)
+      for (std::int64_t phase = 0; phase < phases; ++phase) {
+        const std::int64_t delay = polyphase.delay(phase);
+        Values& window = windows[delay];
+        for (std::int64_t v = static_cast<std::int64_t>(window.size()); v < vectors; ++v)
+          window.push_back(emit.load_vector(emit.at(x, v * emit.problem.lanes - delay), false));
+        const std::int64_t row = channel * run.phases + phase;
+        Value* weight = emit.load_splat(emit.at(weights, row));
+        for (std::int64_t v = 0; v < vectors; ++v)
+          acc[slot(row, v)] = emit.fma(weight, window[static_cast<std::size_t>(v)], acc[slot(row, v)]);
+      }
+    return acc;
+  }
+
+  // The outputs of one channel, in order.
+  Values outputs(const Values& sums, std::int64_t channel) {
+    // Phases without taps hold the bias: any row of the channel has it.
+    Value* bias = nullptr;
+    if (polyphase.has_bias_only_phases())
+      bias =
+          emit.activate(emit.problem.spec.epilogue, emit.load_splat(emit.at(arguments.biases, channel * run.phases)));
+    Values result;
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      Values by_phase(static_cast<std::size_t>(polyphase.stride), bias);
+      for (std::int64_t first_tap = 0; first_tap < run.phases; ++first_tap)
+        by_phase[static_cast<std::size_t>(polyphase.phase(first_tap))] =
+            emit.activate(emit.problem.spec.epilogue, sums[slot(channel * run.phases + first_tap, v)]);
+      for (Value* piece : interleave(emit, by_phase)) result.push_back(piece);
+    }
+    return result;
+  }
+
+  void write(const Values& pieces, Value* to, bool aligned) {
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      emit.store_vector(pieces[i], emit.at(to, static_cast<std::int64_t>(i) * emit.problem.lanes), aligned);
+  }
+
+  void store(const Values& sums) {
+    const std::int64_t count = shape.columns * polyphase.stride;
+    Value* inside =
+        emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
+                               emit.builder.CreateICmpSLE(emit.add(arguments.output, count), arguments.output_length));
+    for (std::int64_t channel = 0; channel < run.channels; ++channel) {
+      Value* live = emit.builder.CreateICmpSLT(emit.i64(channel), arguments.live_channels);
+      emit.branch(live, [&] {
+        const Values pieces = outputs(sums, channel);
+        Value* y = emit.at(arguments.y, emit.mul(arguments.y_pitch, channel));
+        emit.branch(
+            inside, [&] { write(pieces, emit.at(y, arguments.output), false); },
+            [&] {
+              write(pieces, arguments.stage, true);
+              call_copy_clamped(emit, shape.copy_clamped, y, arguments.stage, arguments.output, emit.i64(count),
+                                arguments.output_length);
+            });
+      });
+    }
+  }
+
+  Emitter& emit;
+  const TileShape& shape;
+  const plan::RowRun& run;
+  const plan::Polyphase& polyphase;
+  const std::int64_t vectors;
+  TileArguments arguments;
+};
+
+}  // namespace
+
+llvm::Function* emit_column_lanes_tile(Emitter& emit, const TileShape& shape) {
+  return ColumnLanesTile(emit, shape).function();
+}
+
+}  // namespace unstride::cpu

@@ -1,0 +1,241 @@
+#include "codegen/cpu/emitter.h"
+
+#include <llvm/IR/Function.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InlineAsm.h>
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/Module.h>
+
+#include <numeric>
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+namespace {
+
+llvm::Type* element_type(llvm::IRBuilderBase& builder, DType dtype) {
+  return dtype == DType::float64 ? builder.getDoubleTy() : builder.getFloatTy();
+}
+
+llvm::BasicBlock* new_block(llvm::IRBuilderBase& builder, const char* name) {
+  return llvm::BasicBlock::Create(builder.getContext(), name, builder.GetInsertBlock()->getParent());
+}
+
+}  // namespace
+
+Emitter::Emitter(llvm::IRBuilderBase& b, llvm::Module& m, const plan::CpuProblem& p)
+    : builder(b),
+      module(m),
+      problem(p),
+      element(element_type(b, p.spec.dtype)),
+      vector(llvm::FixedVectorType::get(element, static_cast<unsigned>(p.lanes))) {}
+
+llvm::Function* Emitter::begin_function(const std::string& name, std::span<llvm::Type* const> parameters,
+                                        bool exported) {
+  auto* type = llvm::FunctionType::get(builder.getVoidTy(), {parameters.data(), parameters.size()}, false);
+  auto* function = llvm::Function::Create(
+      type, exported ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage, name, module);
+  function->setDoesNotThrow();
+  // Without these LLVM splits 512-bit vectors on CPUs for which it prefers narrower ones.
+  const std::string bits = std::to_string(problem.target.vector_bytes * 8);
+  function->addFnAttr("prefer-vector-width", bits);
+  function->addFnAttr("min-legal-vector-width", bits);
+  function->addFnAttr("target-cpu", problem.target.base_cpu);
+  if (!problem.target.features.empty()) function->addFnAttr("target-features", problem.target.features);
+  builder.SetInsertPoint(llvm::BasicBlock::Create(builder.getContext(), "entry", function));
+  return function;
+}
+
+void Emitter::end_function() {
+  builder.CreateRetVoid();
+}
+llvm::Type* Emitter::pointer_type() const {
+  return builder.getPtrTy();
+}
+llvm::Type* Emitter::i64_type() const {
+  return builder.getInt64Ty();
+}
+llvm::Type* Emitter::i1_type() const {
+  return builder.getInt1Ty();
+}
+
+Value* Emitter::i64(std::int64_t value) const {
+  return builder.getInt64(static_cast<std::uint64_t>(value));
+}
+Value* Emitter::add(Value* a, Value* b) {
+  return builder.CreateNSWAdd(a, b);
+}
+Value* Emitter::sub(Value* a, Value* b) {
+  return builder.CreateNSWSub(a, b);
+}
+Value* Emitter::mul(Value* a, Value* b) {
+  return builder.CreateNSWMul(a, b);
+}
+Value* Emitter::min(Value* a, Value* b) {
+  return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b);
+}
+Value* Emitter::max(Value* a, Value* b) {
+  return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b);
+}
+
+Value* Emitter::at(Value* pointer, Value* offset) {
+  return builder.CreateGEP(element, pointer, offset);
+}
+
+Value* Emitter::opaque(Value* pointer) {
+  auto* type = llvm::FunctionType::get(pointer_type(), {pointer_type()}, false);
+  return builder.CreateCall(type, llvm::InlineAsm::get(type, "", "=r,0", /*hasSideEffects=*/false), {pointer});
+}
+
+Value* Emitter::load_vector(Value* pointer, bool aligned) {
+  const auto bytes = static_cast<std::uint64_t>(aligned ? problem.target.vector_bytes : problem.element_bytes());
+  return builder.CreateAlignedLoad(vector, pointer, llvm::Align(bytes));
+}
+
+void Emitter::store_vector(Value* value, Value* pointer, bool aligned) {
+  const auto bytes = static_cast<std::uint64_t>(aligned ? problem.target.vector_bytes : problem.element_bytes());
+  builder.CreateAlignedStore(value, pointer, llvm::Align(bytes));
+}
+
+Value* Emitter::load_element(Value* pointer) {
+  return builder.CreateLoad(element, pointer);
+}
+void Emitter::store_element(Value* value, Value* pointer) {
+  builder.CreateStore(value, pointer);
+}
+Value* Emitter::load_splat(Value* pointer) {
+  return splat(load_element(pointer));
+}
+
+Value* Emitter::fma(Value* a, Value* b, Value* c) {
+  return builder.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+}
+
+Value* Emitter::splat(Value* value) {
+  return builder.CreateVectorSplat(static_cast<unsigned>(problem.lanes), value);
+}
+
+Value* Emitter::shuffle(Value* a, Value* b, std::span<const int> mask) {
+  return builder.CreateShuffleVector(a, b, llvm::ArrayRef<int>(mask.data(), mask.size()));
+}
+
+Value* Emitter::lanes_within(Value* first, Value* low, Value* high) {
+  const auto count = static_cast<unsigned>(problem.lanes);
+  // Integers as wide as the elements, so that the mask needs no conversion. Callers keep the numbers below 2^31.
+  auto* integer = builder.getIntNTy(static_cast<unsigned>(problem.element_bytes() * 8));
+  const auto splat_integer = [&](Value* v) {
+    return builder.CreateVectorSplat(count, builder.CreateTrunc(v, integer));
+  };
+  std::vector<llvm::Constant*> lane_numbers;
+  for (unsigned lane = 0; lane < count; ++lane) lane_numbers.push_back(llvm::ConstantInt::get(integer, lane));
+  Value* index = builder.CreateAdd(splat_integer(first), llvm::ConstantVector::get(lane_numbers));
+  return builder.CreateAnd(builder.CreateICmpSGE(index, splat_integer(low)),
+                           builder.CreateICmpSLT(index, splat_integer(high)));
+}
+
+Value* Emitter::masked_load(Value* pointer, Value* mask) {
+  return builder.CreateMaskedLoad(vector, pointer, llvm::Align(static_cast<std::uint64_t>(problem.element_bytes())),
+                                  mask, llvm::Constant::getNullValue(vector));
+}
+
+void Emitter::masked_store(Value* value, Value* pointer, Value* mask) {
+  builder.CreateMaskedStore(value, pointer, llvm::Align(static_cast<std::uint64_t>(problem.element_bytes())), mask);
+}
+
+Value* Emitter::activate(const Activation& activation, Value* value) {
+  auto* zero = llvm::Constant::getNullValue(value->getType());
+  switch (activation.op) {
+    case Activation::Op::none:
+      return value;
+    case Activation::Op::relu:  // a NaN stays: "greater than zero or unordered"
+      return builder.CreateSelect(builder.CreateFCmpUGT(value, zero), value, zero);
+    case Activation::Op::leaky_relu: {
+      auto* slope = llvm::ConstantFP::get(value->getType(), activation.negative_slope);
+      return builder.CreateSelect(builder.CreateFCmpUGT(value, zero), value, builder.CreateFMul(value, slope));
+    }
+  }
+  return value;
+}
+
+void Emitter::loop(Value* begin, Value* end, std::int64_t step, const Body& body) {
+  loop(begin, end, step, {}, [&](Value* index, const Values&) -> Values {
+    body(index);
+    return {};
+  });
+}
+
+Values Emitter::loop(Value* begin, Value* end, std::int64_t step, const Values& initial,
+                     const std::function<Values(Value* index, const Values& carried)>& body) {
+  llvm::BasicBlock* before = builder.GetInsertBlock();
+  llvm::BasicBlock* round = new_block(builder, "loop");
+  llvm::BasicBlock* after = new_block(builder, "end");
+  builder.CreateCondBr(builder.CreateICmpSLT(begin, end), round, after);
+
+  builder.SetInsertPoint(round);
+  auto* index = builder.CreatePHI(i64_type(), 2);
+  index->addIncoming(begin, before);
+  std::vector<llvm::PHINode*> phis;
+  Values carried;
+  for (Value* value : initial) {
+    phis.push_back(builder.CreatePHI(value->getType(), 2));
+    phis.back()->addIncoming(value, before);
+    carried.push_back(phis.back());
+  }
+  const Values next = body(index, carried);
+  Value* next_index = add(index, step);
+  llvm::BasicBlock* last = builder.GetInsertBlock();
+  builder.CreateCondBr(builder.CreateICmpSLT(next_index, end), round, after);
+  index->addIncoming(next_index, last);
+  for (std::size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(next[i], last);
+
+  builder.SetInsertPoint(after);
+  Values results;
+  for (std::size_t i = 0; i < initial.size(); ++i) {
+    auto* phi = builder.CreatePHI(initial[i]->getType(), 2);
+    phi->addIncoming(initial[i], before);
+    phi->addIncoming(next[i], last);
+    results.push_back(phi);
+  }
+  return results;
+}
+
+void Emitter::branch(Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise) {
+  select(
+      condition,
+      [&]() -> Values {
+        then();
+        return {};
+      },
+      [&]() -> Values {
+        if (otherwise) otherwise();
+        return {};
+      });
+}
+
+Values Emitter::select(Value* condition, const std::function<Values()>& then,
+                       const std::function<Values()>& otherwise) {
+  llvm::BasicBlock* yes = new_block(builder, "then");
+  llvm::BasicBlock* no = new_block(builder, "else");
+  llvm::BasicBlock* after = new_block(builder, "end");
+  builder.CreateCondBr(condition, yes, no);
+  builder.SetInsertPoint(yes);
+  const Values a = then();
+  llvm::BasicBlock* a_end = builder.GetInsertBlock();
+  builder.CreateBr(after);
+  builder.SetInsertPoint(no);
+  const Values b = otherwise();
+  llvm::BasicBlock* b_end = builder.GetInsertBlock();
+  builder.CreateBr(after);
+  builder.SetInsertPoint(after);
+  Values results;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    auto* phi = builder.CreatePHI(a[i]->getType(), 2);
+    phi->addIncoming(a[i], a_end);
+    phi->addIncoming(b[i], b_end);
+    results.push_back(phi);
+  }
+  return results;
+}
+
+}  // namespace unstride::cpu

@@ -1,0 +1,88 @@
+// A thin layer over llvm::IRBuilder: loops with carried values, vectors of the kernel's element type, addresses.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/plan/cpu_strategy.h"
+
+namespace llvm {
+class Function;
+class IRBuilderBase;
+class Module;
+class Type;
+class Value;
+}  // namespace llvm
+
+namespace unstride::cpu {
+
+using Values = std::vector<llvm::Value*>;
+
+class Emitter {
+ public:
+  Emitter(llvm::IRBuilderBase& builder, llvm::Module& module, const plan::CpuProblem& problem);
+
+  llvm::IRBuilderBase& builder;
+  llvm::Module& module;
+  const plan::CpuProblem& problem;
+  llvm::Type* const element;  ///< float or double
+  llvm::Type* const vector;   ///< problem.lanes elements
+
+  // --- functions ---
+  /// Starts an internal function that returns nothing; the builder is put into it.
+  llvm::Function* begin_function(const std::string& name, std::span<llvm::Type* const> parameters,
+                                 bool exported = false);
+  void end_function();
+  llvm::Type* pointer_type() const;
+  llvm::Type* i64_type() const;
+  llvm::Type* i1_type() const;
+
+  // --- scalars ---
+  llvm::Value* i64(std::int64_t value) const;
+  llvm::Value* add(llvm::Value* a, llvm::Value* b);
+  llvm::Value* sub(llvm::Value* a, llvm::Value* b);
+  llvm::Value* mul(llvm::Value* a, llvm::Value* b);
+  llvm::Value* add(llvm::Value* a, std::int64_t b) { return add(a, i64(b)); }
+  llvm::Value* mul(llvm::Value* a, std::int64_t b) { return mul(a, i64(b)); }
+  llvm::Value* min(llvm::Value* a, llvm::Value* b);
+  llvm::Value* max(llvm::Value* a, llvm::Value* b);
+
+  // --- memory: offsets in elements ---
+  llvm::Value* at(llvm::Value* pointer, llvm::Value* offset);
+  llvm::Value* at(llvm::Value* pointer, std::int64_t offset) { return at(pointer, i64(offset)); }
+  /// The same address, of which the compiler knows nothing: loads from it are not merged with others.
+  llvm::Value* opaque(llvm::Value* pointer);
+  /// aligned: the address is a multiple of the vector's size.
+  llvm::Value* load_vector(llvm::Value* pointer, bool aligned);
+  void store_vector(llvm::Value* value, llvm::Value* pointer, bool aligned);
+  llvm::Value* load_element(llvm::Value* pointer);
+  void store_element(llvm::Value* value, llvm::Value* pointer);
+  llvm::Value* load_splat(llvm::Value* pointer);
+
+  // --- vectors ---
+  llvm::Value* fma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  llvm::Value* splat(llvm::Value* element_value);
+  llvm::Value* shuffle(llvm::Value* a, llvm::Value* b, std::span<const int> lanes);
+  /// Lanes l with low <= first + l < high.
+  llvm::Value* lanes_within(llvm::Value* first, llvm::Value* low, llvm::Value* high);
+  llvm::Value* masked_load(llvm::Value* pointer, llvm::Value* mask);
+  void masked_store(llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
+  /// f(value) for a vector or an element.
+  llvm::Value* activate(const Activation& activation, llvm::Value* value);
+
+  // --- control ---
+  using Body = std::function<void(llvm::Value* index)>;
+  /// for (index = begin; index < end; index += step), signed.
+  void loop(llvm::Value* begin, llvm::Value* end, std::int64_t step, const Body& body);
+  /// The same with values carried from round to round; returns those after the last.
+  Values loop(llvm::Value* begin, llvm::Value* end, std::int64_t step, const Values& initial,
+              const std::function<Values(llvm::Value* index, const Values& carried)>& body);
+  void branch(llvm::Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
+  /// The values of whichever side is taken.
+  Values select(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise);
+};
+
+}  // namespace unstride::cpu

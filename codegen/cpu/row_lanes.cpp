@@ -1,0 +1,118 @@
+// The tile of row_lanes: weights as vectors, inputs broadcast. Accumulators [column][vector].
+//
+// The store goes through memory: a column's rows are a handful of contiguous pieces of the output, one for each
+// channel, and a long reduction hides the copy. So one piece of code serves every stride.
+#include <llvm/IR/Function.h>
+#include <llvm/IR/IRBuilder.h>
+
+#include "codegen/cpu/tile.h"
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+namespace {
+
+// The piece y[output .. output + phases) of one channel and column, wholly inside the output.
+void copy_piece(Emitter& emit, Value* from, Value* to, std::int64_t phases) {
+  const std::int64_t lanes = emit.problem.lanes;
+  std::int64_t done = 0;
+  for (; done + lanes <= phases; done += lanes)
+    emit.store_vector(emit.load_vector(emit.at(from, done), false), emit.at(to, done), false);
+  if (done == phases) return;
+  auto* rest = llvm::FixedVectorType::get(emit.element, static_cast<unsigned>(phases - done));
+  const llvm::Align align(static_cast<std::uint64_t>(emit.problem.element_bytes()));
+  Value* value = emit.builder.CreateAlignedLoad(rest, emit.at(from, done), align);
+  emit.builder.CreateAlignedStore(value, emit.at(to, done), align);
+}
+
+void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
+  const plan::RowRun& run = shape.run;
+  const std::int64_t stride = emit.problem.spec.stride;
+  Value* end = emit.add(arguments.output, (shape.columns - 1) * stride + run.phases);
+  Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
+                                         emit.builder.CreateICmpSLE(end, arguments.output_length));
+  const auto for_each_piece = [&](const std::function<void(Value * from, Value * y, Value * output)>& copy) {
+    emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
+      Value* y = emit.at(arguments.y, emit.mul(channel, arguments.y_pitch));
+      Value* rows = emit.at(arguments.stage, emit.mul(channel, run.phases));
+      emit.loop(emit.i64(0), emit.i64(shape.columns), 1, [&](Value* column) {
+        copy(emit.at(rows, emit.mul(column, run.rows)), y, emit.add(arguments.output, emit.mul(column, stride)));
+      });
+    });
+  };
+  emit.branch(
+      inside,
+      [&] {
+        for_each_piece(
+            [&](Value* from, Value* y, Value* output) { copy_piece(emit, from, emit.at(y, output), run.phases); });
+      },
+      [&] {
+        for_each_piece([&](Value* from, Value* y, Value* output) {
+          call_copy_clamped(emit, shape.copy_clamped, y, from, output, emit.i64(run.phases), arguments.output_length);
+        });
+      });
+}
+
+}  // namespace
+
+llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
+  TileArguments arguments;
+  llvm::Function* function = begin_tile_function(emit, shape, arguments);
+  const plan::RowRun& run = shape.run;
+  const std::int64_t vectors = run.rows / emit.problem.lanes;
+  const auto slot = [&](Value* base, std::int64_t column, std::int64_t v) {
+    return emit.at(base, column * run.rows + v * emit.problem.lanes);
+  };
+
+  const auto from_biases = [&] {
+    Values biases, sums;
+    for (std::int64_t v = 0; v < vectors; ++v) biases.push_back(emit.load_vector(slot(arguments.biases, 0, v), true));
+    for (std::int64_t column = 0; column < shape.columns; ++column)
+      sums.insert(sums.end(), biases.begin(), biases.end());
+    return sums;
+  };
+  const auto from_accumulators = [&] {
+    Values sums;
+    for (std::int64_t column = 0; column < shape.columns; ++column)
+      for (std::int64_t v = 0; v < vectors; ++v)
+        sums.push_back(emit.load_vector(slot(arguments.accumulators, column, v), true));
+    return sums;
+  };
+  const Values initial = emit.select(arguments.first, from_biases, from_accumulators);
+
+  const TapLoop taps{run.taps, false, emit.problem.polyphase.input_step, run.rows, shape.plan.unrolled_taps};
+  const Values sums = emit_reduction(emit, arguments, shape.geometry.panel_pitch, taps, initial,
+                                     [&](Value* x, Value* weights, Values acc, bool) {
+                                       Values w;
+                                       for (std::int64_t v = 0; v < vectors; ++v)
+                                         w.push_back(emit.load_vector(slot(weights, 0, v), true));
+                                       for (std::int64_t column = 0; column < shape.columns; ++column) {
+                                         Value* input = emit.load_splat(emit.at(x, column));
+                                         for (std::int64_t v = 0; v < vectors; ++v) {
+                                           Value*& sum = acc[static_cast<std::size_t>(column * vectors + v)];
+                                           sum = emit.fma(w[static_cast<std::size_t>(v)], input, sum);
+                                         }
+                                       }
+                                       return acc;
+                                     });
+
+  const auto write = [&](Value* base, bool finished) {
+    for (std::int64_t column = 0; column < shape.columns; ++column)
+      for (std::int64_t v = 0; v < vectors; ++v) {
+        Value* sum = sums[static_cast<std::size_t>(column * vectors + v)];
+        emit.store_vector(finished ? emit.activate(emit.problem.spec.epilogue, sum) : sum, slot(base, column, v), true);
+      }
+  };
+  emit.branch(
+      arguments.last,
+      [&] {
+        write(arguments.stage, true);
+        store_tile(emit, shape, arguments);
+      },
+      [&] { write(arguments.accumulators, false); });
+  emit.end_function();
+  return function;
+}
+
+}  // namespace unstride::cpu

@@ -1,0 +1,68 @@
+// What every tile function is given, and the registry of the IR builders that emit them.
+#pragma once
+
+#include <cstdint>
+
+#include "codegen/cpu/emitter.h"
+
+namespace unstride::cpu {
+
+/// The values a tile function is called with. It computes one tile of rows x columns over `channels` input channels:
+/// sums start from the biases (first) or from `accumulators`, and end in y (last) or in `accumulators`.
+struct TileArguments {
+  llvm::Value* x;             ///< panel element that the tile's first column reads at delay 0, first input channel
+  llvm::Value* weights;       ///< [input channel][tap][row] of this tile, from the first input channel
+  llvm::Value* biases;        ///< [row]
+  llvm::Value* accumulators;  ///< what the tile keeps between channel blocks, vector aligned
+  llvm::Value* stage;         ///< scratch of CpuGeometry's stage size, vector aligned
+  llvm::Value* channels;      ///< input channels to sum
+  llvm::Value* first;         ///< i1: these are the first input channels
+  llvm::Value* last;          ///< i1: these are the last input channels
+  llvm::Value* y;             ///< output row of the tile's first channel
+  llvm::Value* y_pitch;
+  llvm::Value* output;  ///< index in the output row of the tile's first phase and column; may be negative
+  llvm::Value* output_length;
+  llvm::Value* live_channels;  ///< output channels of the tile that exist
+};
+
+/// What a tile function is specialised for.
+struct TileShape {
+  const plan::CpuPlan& plan;
+  const plan::CpuGeometry& geometry;
+  const plan::RowRun& run;
+  std::int64_t columns;          ///< whole or tail
+  llvm::Function* copy_clamped;  ///< emit_copy_clamped
+};
+
+using EmitTile = llvm::Function* (*)(Emitter&, const TileShape&);
+
+/// Emitters of the strategies (docs/adding-a-kernel.md).
+llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape);
+llvm::Function* emit_column_lanes_tile(Emitter& emit, const TileShape& shape);
+EmitTile tile_emitter(const plan::CpuPlan& plan);
+
+/// Starts a tile function, and gives its parameters their names.
+llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileArguments& arguments);
+void call_tile(Emitter& emit, llvm::Function* tile, const TileArguments& arguments);
+
+/// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
+/// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end.
+llvm::Function* emit_copy_clamped(Emitter& emit);
+void call_copy_clamped(Emitter& emit, llvm::Function* copy, llvm::Value* y, llvm::Value* from, llvm::Value* output,
+                       llvm::Value* count, llvm::Value* output_length);
+
+/// One step of the reduction: the taps of one input channel. Loops where they are many, else unrolled; each tap
+/// through an opaque pointer, so that windows that overlap are not merged into more values than there are registers.
+/// body(tap pointer into x, tap's weights, sums, whether this is the tap only some rows have) -> sums.
+struct TapLoop {
+  std::int64_t taps;         ///< that all rows have
+  bool partial_tap;          ///< one more, which only some rows have
+  std::int64_t input_step;   ///< elements between the windows of two taps
+  std::int64_t weight_step;  ///< elements between the weights of two taps
+  std::int64_t unrolled;     ///< unroll up to so many
+};
+using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;
+Values emit_reduction(Emitter& emit, const TileArguments& arguments, std::int64_t panel_pitch, const TapLoop& taps,
+                      const Values& initial, const TapBody& body);
+
+}  // namespace unstride::cpu

@@ -1,0 +1,112 @@
+// lanes = columns. Layers with few channels and small strides, at lengths of many vectors.
+//
+// A tile holds all phases of some channels, whose outputs are interleaved in registers into contiguous vectors.
+#include <algorithm>
+#include <bit>
+#include <set>
+
+#include "codegen/plan/cpu_strategy.h"
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+using support::ceil_div;
+
+// Beyond this the interleaving shuffles cost more than the staged store of row_lanes.
+constexpr std::int64_t max_stride = 8;
+
+const ColumnLanes& tile_of(const CpuPlan& plan) {
+  return std::get<ColumnLanes>(plan.tile);
+}
+
+std::int64_t tile_columns(const CpuProblem& p, const CpuPlan& plan) {
+  return std::int64_t{tile_of(plan).vectors} * p.lanes;
+}
+std::int64_t tail_columns(const CpuProblem& p, const CpuPlan& plan) {
+  return std::int64_t{tile_of(plan).tail_vectors} * p.lanes;
+}
+
+std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
+  RowRun run;
+  run.phases = problem.polyphase.phases();
+  run.taps = problem.polyphase.max_taps();
+  run.channels = tile_of(plan).channels;
+  run.channel_tiles = ceil_div(problem.out_channels(), run.channels);
+  run.rows = run.channels * run.phases;
+  return {run};
+}
+
+// Accumulators, inputs of one tap, and a broadcast weight.
+bool fits_registers(const CpuProblem& problem, const ColumnLanes& tile) {
+  const std::int64_t rows = tile.channels * problem.polyphase.phases();
+  const int broadcast = tile.vectors == 1 && problem.target.embedded_broadcast ? 0 : 1;
+  return rows * tile.vectors + tile.vectors + broadcast <= problem.target.vector_registers;
+}
+
+std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
+  const ColumnLanes& tile = tile_of(plan);
+  if (problem.spec.stride > max_stride) return "column_lanes takes strides up to 8";
+  if (tile.channels < 1 || tile.vectors < 1 || tile.tail_vectors < 1)
+    return "channels, vectors and tail must be at least 1";
+  if (tile.tail_vectors > tile.vectors) return "tail must be at most vectors";
+  if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
+  return {};
+}
+
+std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
+  std::vector<CpuPlan> plans;
+  if (problem.spec.stride > max_stride) return plans;
+  for (int channels = 1; channels <= std::min<std::int64_t>(problem.out_channels(), 16); ++channels) {
+    for (int vectors = 1; vectors <= 12; ++vectors) {
+      const ColumnLanes tile{.channels = channels, .vectors = vectors, .tail_vectors = 1};
+      if (!fits_registers(problem, tile)) break;
+      CpuPlan plan{.tile = tile, .unrolled_taps = 8};
+      choose_blocks(problem, tile_columns(problem, plan), plan);
+      plans.push_back(plan);
+    }
+  }
+  return plans;
+}
+
+// Shuffles that interleave `stride` vectors: halves, then the odd factor by chains of two-source shuffles.
+double interleave_shuffles(std::int64_t stride) {
+  const std::int64_t halvings = std::countr_zero(static_cast<std::uint64_t>(stride));
+  const std::int64_t odd = stride >> halvings;
+  return static_cast<double>(stride * (halvings + odd - 1));
+}
+
+double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const ColumnLanes& tile = tile_of(plan);
+  const Polyphase& p = problem.polyphase;
+  const RowRun run = runs(problem, plan).front();
+  std::set<std::int64_t> delays;
+  for (std::int64_t first_tap = 0; first_tap < p.phases(); ++first_tap) delays.insert(p.delay(first_tap));
+
+  const auto tile_cycles = [&](int vectors) {
+    double cycles = 0;
+    for (std::int64_t tap = 0; tap < run.taps; ++tap) {
+      const std::int64_t phases = std::min(p.phases(), p.kernel_size - tap * p.tap_step);
+      const double fmas = static_cast<double>(phases * tile.channels * vectors);
+      // An unaligned vector load mostly crosses a cache line and counts twice.
+      const double input_loads = static_cast<double>(delays.size()) * vectors;
+      const double weight_loads = static_cast<double>(phases * tile.channels);
+      cycles +=
+          std::max({4.0, fmas / 2, (2 * input_loads + weight_loads) / 2, (fmas + input_loads + weight_loads + 2) / 6});
+    }
+    const double stored = static_cast<double>(tile.channels * vectors) *
+                          (interleave_shuffles(problem.spec.stride) + 2.0 * static_cast<double>(problem.spec.stride));
+    return cycles * static_cast<double>(problem.in_channels()) + stored + 30;
+  };
+  const std::int64_t whole = columns / tile_columns(problem, plan);
+  const std::int64_t tails = ceil_div(columns % tile_columns(problem, plan), tail_columns(problem, plan));
+  return static_cast<double>(run.tiles()) * (static_cast<double>(whole) * tile_cycles(tile.vectors) +
+                                             static_cast<double>(tails) * tile_cycles(tile.tail_vectors));
+}
+
+}  // namespace
+
+const CpuStrategy column_lanes = {ColumnLanes::name, enumerate, why_illegal, predict, runs, tile_columns, tail_columns};
+
+}  // namespace unstride::plan

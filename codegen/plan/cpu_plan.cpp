@@ -1,0 +1,102 @@
+#include "codegen/plan/cpu_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace unstride::plan {
+
+namespace {
+
+// "name key=value key=value ..." -> values, each used exactly once.
+class Fields {
+ public:
+  explicit Fields(std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view word = text.substr(0, text.find(' '));
+      text.remove_prefix(std::min(text.size(), word.size() + 1));
+      if (word.empty()) continue;
+      const auto equals = word.find('=');
+      if (equals == word.npos) {
+        if (!name_.empty()) throw ArgumentError(fmt::format("plan: \"{}\": expected key=value", word));
+        name_ = word;
+      } else {
+        values_[word.substr(0, equals)] = number(word, word.substr(equals + 1));
+      }
+    }
+  }
+
+  std::string_view name() const { return name_; }
+
+  std::int64_t take(std::string_view key) {
+    const auto found = values_.find(key);
+    if (found == values_.end()) throw ArgumentError(fmt::format("plan: {} needs \"{}=\"", name_, key));
+    const std::int64_t value = found->second;
+    values_.erase(found);
+    return value;
+  }
+
+  int take_int(std::string_view key) { return static_cast<int>(std::min<std::int64_t>(take(key), 1 << 20)); }
+
+  void expect_empty() const {
+    if (!values_.empty()) throw ArgumentError(fmt::format("plan: {} has no \"{}\"", name_, values_.begin()->first));
+  }
+
+ private:
+  static std::int64_t number(std::string_view word, std::string_view digits) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value);
+    if (error != std::errc() || end != digits.end() || value < 1)
+      throw ArgumentError(fmt::format("plan: \"{}\": expected a positive number", word));
+    return value;
+  }
+
+  std::string_view name_;
+  std::map<std::string_view, std::int64_t> values_;
+};
+
+struct Printer {
+  std::string operator()(const RowLanes& t) const {
+    return fmt::format("{} vectors={} columns={} tail={}", RowLanes::name, t.vectors, t.columns, t.tail_columns);
+  }
+  std::string operator()(const ColumnLanes& t) const {
+    return fmt::format("{} channels={} vectors={} tail={}", ColumnLanes::name, t.channels, t.vectors, t.tail_vectors);
+  }
+};
+
+}  // namespace
+
+std::string_view CpuPlan::strategy() const {
+  return std::visit([](const auto& t) { return t.name; }, tile);
+}
+
+std::string to_string(const CpuPlan& plan) {
+  return fmt::format("{} taps={} channel_block={} column_block={}", std::visit(Printer{}, plan.tile),
+                     plan.unrolled_taps, plan.channel_block, plan.column_block);
+}
+
+CpuPlan parse_plan(std::string_view text) {
+  Fields fields(text);
+  CpuPlan plan;
+  if (fields.name() == RowLanes::name) {
+    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), fields.take_int("tail")};
+  } else if (fields.name() == ColumnLanes::name) {
+    plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
+  } else {
+    throw ArgumentError(
+        fmt::format("plan: \"{}\": strategies are {}, {}", fields.name(), RowLanes::name, ColumnLanes::name));
+  }
+  plan.unrolled_taps = fields.take_int("taps");
+  plan.channel_block = fields.take("channel_block");
+  plan.column_block = fields.take("column_block");
+  fields.expect_empty();
+  return plan;
+}
+
+int lanes(const LayerSpec& spec, int vector_bytes) {
+  return static_cast<int>(vector_bytes / size_in_bytes(spec.dtype));
+}
+
+}  // namespace unstride::plan

@@ -1,0 +1,81 @@
+#include "codegen/plan/cpu_planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace unstride::plan {
+
+namespace {
+
+// Vector lanes of a panel row are counted in 32 bits.
+constexpr std::int64_t max_panel_width = std::int64_t{1} << 30;
+
+void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
+  const std::string wrong = strategy_of(plan).why_illegal(problem, plan);
+  if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(plan), wrong));
+  if (plan.column_block % strategy_of(plan).tile_columns(problem, plan) != 0)
+    throw ArgumentError(
+        fmt::format("plan: \"{}\": column_block must be a multiple of the tile's columns", to_string(plan)));
+}
+
+CpuPlan clamped(const CpuProblem& problem, CpuPlan plan) {
+  plan.channel_block = std::min(plan.channel_block, problem.in_channels());
+  return plan;
+}
+
+}  // namespace
+
+PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
+  if (problem.polyphase.reach() > max_panel_width)
+    throw CompileError(
+        fmt::format("spec.dilation: {}: taps that reach {} inputs back are beyond what plans support ({})",
+                    problem.spec.dilation, problem.polyphase.reach(), max_panel_width));
+  if (wanted.find('=') != wanted.npos) {
+    const CpuPlan plan = clamped(problem, parse_plan(wanted));
+    require_legal(problem, plan);
+    return {plan, {}};
+  }
+
+  PlanChoice choice;
+  bool known = wanted.empty();
+  for (const CpuStrategy* strategy : cpu_strategies()) {
+    if (!wanted.empty() && strategy->name != wanted) continue;
+    known = true;
+    for (const CpuPlan& plan : strategy->enumerate(problem))
+      choice.candidates.push_back({plan, strategy->predict(problem, plan, nominal_columns)});
+  }
+  if (!known) parse_plan(wanted);  // says which strategies there are
+  if (choice.candidates.empty()) throw ArgumentError(fmt::format("plan: {} cannot compute this layer", wanted));
+  std::ranges::stable_sort(choice.candidates, {}, &Candidate::predicted_cycles);
+  choice.plan = choice.candidates.front().plan;
+  return choice;
+}
+
+std::string explain(const CpuProblem& problem, const PlanChoice& choice) {
+  const CpuGeometry geometry(problem, choice.plan);
+  const Polyphase& p = problem.polyphase;
+  std::string text = fmt::format("plan        {}\ntarget      {}, {} lanes of {}\n", to_string(choice.plan),
+                                 problem.target.name, problem.lanes, name(problem.spec.dtype));
+  text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
+                      p.max_taps(), p.stride - p.phases(), p.reach());
+  for (const RowRun& run : geometry.weights.runs)
+    text += fmt::format("rows        {} tiles of {} channels x {} phases x {} taps in {} rows\n", run.tiles(),
+                        run.channels, run.phases, run.taps, run.rows);
+  text += fmt::format("memory      {} bytes of packed weights, {} bytes of scratch a thread\n",
+                      problem.spec.groups * geometry.weights.group_weights() * problem.element_bytes(),
+                      geometry.scratch_bytes);
+
+  // Useful multiply-adds of one group at the nominal length, at two vectors a cycle.
+  const double ideal = static_cast<double>(nominal_columns * problem.in_channels() * problem.out_channels()) *
+                       static_cast<double>(p.kernel_size) / (2.0 * problem.lanes);
+  if (!choice.candidates.empty())
+    text += fmt::format("candidates  predicted share of the FMA peak at {} columns\n", nominal_columns);
+  for (std::size_t i = 0; i < std::min<std::size_t>(choice.candidates.size(), 10); ++i) {
+    const Candidate& candidate = choice.candidates[i];
+    text += fmt::format("  {:5.1f} %  {}\n", 100 * ideal / candidate.predicted_cycles, to_string(candidate.plan));
+  }
+  return text;
+}
+
+}  // namespace unstride::plan

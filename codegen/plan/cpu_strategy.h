@@ -1,0 +1,65 @@
+// The CPU micro-kernel shapes: one registry row each. Adding one: docs/adding-a-kernel.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codegen/plan/cpu_plan.h"
+#include "codegen/plan/polyphase.h"
+#include "codegen/plan/target.h"
+#include "codegen/plan/weight_layout.h"
+
+namespace unstride::plan {
+
+/// A layer to be compiled for a CPU.
+struct CpuProblem {
+  CpuProblem(const LayerSpec& spec, const CpuTarget& target);
+  LayerSpec spec;
+  CpuTarget target;
+  Polyphase polyphase;
+  int lanes;  ///< elements of a vector
+
+  std::int64_t in_channels() const { return spec.in_channels_per_group(); }
+  std::int64_t out_channels() const { return spec.out_channels_per_group(); }
+  std::int64_t element_bytes() const { return size_in_bytes(spec.dtype); }
+};
+
+/// What a plan means for one layer: everything that code generation, packing and running must agree on.
+struct CpuGeometry {
+  CpuGeometry(const CpuProblem& problem, const CpuPlan& plan);
+  WeightLayout weights;
+  std::int64_t tile_columns, tail_columns;
+  std::int64_t panel_pitch;           ///< elements between two input channels of the panel
+  std::int64_t panel_elements;        ///< the input panel: [input channel][reach + column]
+  std::int64_t stage_elements;        ///< one tile's outputs on their way to y
+  std::int64_t accumulator_elements;  ///< sums kept between channel blocks, of one row tile and all columns of a panel
+  std::int64_t scratch_bytes;         ///< of one thread
+};
+
+struct CpuStrategy {
+  std::string_view name;
+  /// Every tile shape worth trying; empty when the strategy cannot compute the layer.
+  std::vector<CpuPlan> (*enumerate)(const CpuProblem&);
+  /// Empty when the plan can be compiled for this layer, else what is wrong with it.
+  std::string (*why_illegal)(const CpuProblem&, const CpuPlan&);
+  /// Predicted cycles of one core for one group and this many columns, input in cache.
+  double (*predict)(const CpuProblem&, const CpuPlan&, std::int64_t columns);
+  /// The tiles that cover one group's rows.
+  std::vector<RowRun> (*runs)(const CpuProblem&, const CpuPlan&);
+  /// Columns of a whole tile, and of a tail tile.
+  std::int64_t (*tile_columns)(const CpuProblem&, const CpuPlan&);
+  std::int64_t (*tail_columns)(const CpuProblem&, const CpuPlan&);
+};
+
+extern const CpuStrategy row_lanes, column_lanes;
+
+std::span<const CpuStrategy* const> cpu_strategies();
+const CpuStrategy& strategy_of(const CpuPlan& plan);
+
+/// Panel and channel blocks for a tile of this many columns: panels stay in half of the second-level cache.
+void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan);
+
+}  // namespace unstride::plan

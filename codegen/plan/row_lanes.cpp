@@ -1,0 +1,126 @@
+// lanes = (channel, phase). Any layer; best with many rows and a long reduction, at any number of columns.
+//
+// The phases of a run have the same number of taps and read the same window, so that one broadcast input serves all
+// lanes. Without dilation these are all phases with j0 < kernel_size mod stride, and the others; a block of them is a
+// contiguous piece of the output. With dilation neighbouring first taps read different windows: a block is one phase.
+#include <algorithm>
+
+#include "codegen/plan/cpu_strategy.h"
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+using support::ceil_div;
+
+const RowLanes& tile_of(const CpuPlan& plan) {
+  return std::get<RowLanes>(plan.tile);
+}
+
+std::int64_t tile_columns(const CpuProblem&, const CpuPlan& plan) {
+  return tile_of(plan).columns;
+}
+std::int64_t tail_columns(const CpuProblem&, const CpuPlan& plan) {
+  return tile_of(plan).tail_columns;
+}
+
+// Splits the phases [first, last), which have equally many taps, into blocks that fit a tile.
+void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t first, std::int64_t last,
+              std::vector<RowRun>& runs) {
+  const bool contiguous = problem.spec.dilation == 1;
+  const std::int64_t width = contiguous ? std::min(rows, last - first) : 1;
+  const std::int64_t whole = (last - first) / width;
+  for (const auto& [begin, blocks, phases] :
+       {std::array{first, whole, width}, std::array{first + whole * width, std::int64_t{1}, (last - first) % width}}) {
+    if (blocks == 0 || phases == 0) continue;
+    RowRun run;
+    run.first_tap = begin;
+    run.blocks = blocks;
+    run.phases = phases;
+    run.taps = problem.polyphase.taps(begin);
+    run.channels = std::min(rows / phases, problem.out_channels());
+    run.channel_tiles = ceil_div(problem.out_channels(), run.channels);
+    run.rows = support::round_up(run.channels * phases, problem.lanes);
+    runs.push_back(run);
+  }
+}
+
+std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
+  const Polyphase& p = problem.polyphase;
+  const std::int64_t rows = std::int64_t{tile_of(plan).vectors} * problem.lanes;
+  const std::int64_t with_most_taps = p.kernel_size % p.tap_step == 0 ? p.phases() : p.kernel_size % p.tap_step;
+  std::vector<RowRun> result;
+  add_runs(problem, rows, 0, std::min(with_most_taps, p.phases()), result);
+  if (with_most_taps < p.phases()) add_runs(problem, rows, with_most_taps, p.phases(), result);
+  return result;
+}
+
+// Accumulators, weights of one tap, and a broadcast input, which an embedded broadcast saves when it is used once.
+bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
+  const int broadcast = tile.vectors == 1 && problem.target.embedded_broadcast ? 0 : 1;
+  return tile.vectors * tile.columns + tile.vectors + broadcast <= problem.target.vector_registers;
+}
+
+std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
+  const RowLanes& tile = tile_of(plan);
+  if (tile.vectors < 1 || tile.columns < 1 || tile.tail_columns < 1)
+    return "vectors, columns and tail must be at least 1";
+  if (tile.tail_columns > tile.columns) return "tail must be at most columns";
+  if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
+  return {};
+}
+
+std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
+  std::vector<CpuPlan> plans;
+  for (int vectors = 1; vectors <= 6; ++vectors) {
+    RowLanes tile{.vectors = vectors};
+    while (fits_registers(problem, {.vectors = vectors, .columns = tile.columns + 1})) ++tile.columns;
+    for (; tile.columns >= 4; tile.columns -= std::max(1, tile.columns / 6)) {
+      tile.tail_columns = std::max(1, tile.columns / 3);
+      CpuPlan plan{.tile = tile, .unrolled_taps = 4};
+      choose_blocks(problem, tile.columns, plan);
+      plans.push_back(plan);
+    }
+  }
+  return plans;
+}
+
+// Cycles of one (input channel, tap) step of a tile. Two vector FMAs and two loads start in a cycle, six
+// micro-operations are issued, and an accumulator takes four cycles before its next use.
+double step_cycles(const CpuProblem& problem, int vectors, int columns, bool weights_in_l1) {
+  const bool embedded = vectors == 1 && problem.target.embedded_broadcast;
+  const double fmas = vectors * columns;
+  const double loads = vectors + columns;
+  const double issued = fmas + (embedded ? vectors : loads) + 4;
+  const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / 24.0;
+  return std::max({4.0, fmas / 2, loads / 2, issued / 6, from_l2});
+}
+
+double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const RowLanes& tile = tile_of(plan);
+  const std::int64_t whole = columns / tile.columns;
+  const std::int64_t tails = ceil_div(columns % tile.columns, std::int64_t{tile.tail_columns});
+  double cycles = 0;
+  for (const RowRun& run : runs(problem, plan)) {
+    const int vectors = static_cast<int>(run.rows / problem.lanes);
+    const double steps = static_cast<double>(run.taps * problem.in_channels());
+    const bool in_l1 =
+        run.taps * problem.in_channels() * run.rows * problem.element_bytes() < problem.target.l1_bytes / 2;
+    const auto tile_cycles = [&](int tile_columns) {
+      // Staged through memory, then copied piece by piece: see codegen/cpu/row_lanes.cpp.
+      const double piece = 2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes}));
+      const double store = tile_columns * (vectors + static_cast<double>(run.channels) * piece) + 30;
+      return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store;
+    };
+    cycles += static_cast<double>(run.tiles()) * (static_cast<double>(whole) * tile_cycles(tile.columns) +
+                                                  static_cast<double>(tails) * tile_cycles(tile.tail_columns));
+  }
+  return cycles;
+}
+
+}  // namespace
+
+const CpuStrategy row_lanes = {RowLanes::name, enumerate, why_illegal, predict, runs, tile_columns, tail_columns};
+
+}  // namespace unstride::plan

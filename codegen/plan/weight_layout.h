@@ -1,0 +1,37 @@
+// How packed weights lie in memory, for every strategy alike.
+//
+// The rows of the layer's matrix product are (output channel, phase) pairs of one group. A tile function computes a
+// fixed number of them at once. A RowRun is a set of tiles that one tile function serves: `blocks` blocks of `phases`
+// phases (consecutive first taps), times `channel_tiles` tiles of `channels` channels. Within a tile, row
+// channel*phases + phase. Weights lie as [group][run][block][channel tile][input channel][tap][row], biases as
+// [group][run][block][channel tile][row]; rows past the last channel hold zeros and are never stored.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace unstride::plan {
+
+struct RowRun {
+  std::int64_t first_tap = 0;      ///< of the run's first phase
+  std::int64_t blocks = 1;         ///< phase blocks
+  std::int64_t phases = 1;         ///< in a block
+  std::int64_t taps = 0;           ///< of the phase that has most
+  std::int64_t channels = 1;       ///< output channels in a tile
+  std::int64_t channel_tiles = 1;  ///< tiles that cover the group's output channels
+  std::int64_t rows = 1;           ///< in a tile, with those that only fill up a vector
+
+  std::int64_t tiles() const { return blocks * channel_tiles; }
+};
+
+struct WeightLayout {
+  std::vector<RowRun> runs;
+  std::int64_t in_channels = 0;  ///< of one group
+
+  std::int64_t tile_weights(const RowRun& run) const { return in_channels * run.taps * run.rows; }
+  std::int64_t tiles() const;          ///< of one group
+  std::int64_t group_weights() const;  ///< packed weights of one group
+  std::int64_t group_biases() const;
+};
+
+}  // namespace unstride::plan

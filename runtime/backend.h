@@ -1,0 +1,54 @@
+// What the engine asks of a compiler for one kind of device. There is one for CPUs; Engine knows no other details.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unstride/engine.hpp"
+
+namespace unstride {
+
+/// Arguments of Kernel::run, checked: the sizes fit, pitches are filled in.
+struct CheckedRun {
+  ConstBuffer x;
+  const PackedWeights::Impl& weights;
+  Buffer y;
+  std::int64_t batch, input_length, output_length;
+  std::int64_t input_pitch, output_pitch;
+  int threads;
+  Executor* executor;
+};
+
+struct Kernel::Impl {
+  LayerSpec spec;
+  CompileInfo info;
+  std::string layout;  ///< names the arrangement of weights that this kernel reads
+  int default_threads = 1;
+
+  virtual ~Impl() = default;
+  virtual PackedWeights pack(ConstBuffer weight, ConstBuffer bias) const = 0;
+  virtual void run(const CheckedRun& run) const = 0;
+};
+
+struct PackedWeights::Impl {
+  std::string layout;  ///< of the kernel that packed them; a kernel refuses others
+  std::int64_t non_finite = 0;
+
+  virtual ~Impl() = default;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) = 0;
+  virtual std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) = 0;
+  virtual std::vector<TargetInfo> targets() = 0;
+};
+
+/// With `threads` threads of its own. Null in a build without LLVM.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+/// What `threads` = 0 stands for.
+int default_threads();
+
+}  // namespace unstride

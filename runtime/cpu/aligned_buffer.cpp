@@ -1,0 +1,14 @@
+#include "runtime/cpu/aligned_buffer.h"
+
+namespace unstride::cpu {
+
+void* thread_scratch(std::int64_t bytes) {
+  thread_local AlignedBuffer scratch;
+  if (scratch.size() < bytes) {
+    scratch = {};  // free first: the old contents are of no use
+    scratch = AlignedBuffer(bytes);
+  }
+  return scratch.data();
+}
+
+}  // namespace unstride::cpu

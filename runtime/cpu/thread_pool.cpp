@@ -1,0 +1,90 @@
+#include "runtime/cpu/thread_pool.h"
+
+#include <immintrin.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace unstride::cpu {
+
+namespace {
+
+// Longer than the gap between two layers of a model, short enough not to be noticed in a processor's idle time.
+constexpr auto spin_time = std::chrono::microseconds(50);
+
+template <typename Done>
+bool spin_until(const Done& done) {
+  const auto end = std::chrono::steady_clock::now() + spin_time;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (done()) return true;
+      _mm_pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return done();
+}
+
+}  // namespace
+
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+ThreadPool::ThreadPool(int threads) {
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { worker(); });
+}
+
+ThreadPool::~ThreadPool() {
+  stop_ = true;
+  ++epoch_;
+  epoch_.notify_all();
+}
+
+void ThreadPool::Job::work() {
+  for (int index = next++; index < count; index = next++) task(context, index);
+}
+
+void ThreadPool::wait_for_new_job(std::uint32_t seen) {
+  if (!spin_until([&] { return epoch_.load() != seen; })) epoch_.wait(seen);
+}
+
+void ThreadPool::worker() {
+  std::uint32_t seen = 0;
+  while (true) {
+    wait_for_new_job(seen);
+    seen = epoch_.load();
+    if (stop_) return;
+    std::uint32_t gate = gate_.load();
+    while ((gate & open) != 0 && !gate_.compare_exchange_weak(gate, gate + 1)) {
+    }
+    if ((gate & open) == 0) continue;  // too late: the others did it all
+    job_.work();
+    if (--gate_ == 0) gate_.notify_one();
+  }
+}
+
+void ThreadPool::parallel(int count, void (*task)(void* context, int index), void* context) {
+  const std::unique_lock lock(caller_, std::try_to_lock);
+  if (!lock || workers_.empty() || count <= 1) {
+    for (int index = 0; index < count; ++index) task(context, index);
+    return;
+  }
+  job_.task = task;
+  job_.context = context;
+  job_.count = count;
+  job_.next = 0;
+  gate_ = open;
+  ++epoch_;
+  epoch_.notify_all();
+  job_.work();
+  gate_ &= ~open;
+  const auto everyone_left = [&] { return gate_.load() == 0; };
+  while (!spin_until(everyone_left))
+    if (const std::uint32_t inside = gate_.load(); inside != 0) gate_.wait(inside);
+}
+
+}  // namespace unstride::cpu
