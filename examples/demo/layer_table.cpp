@@ -67,21 +67,21 @@ std::string shortened(std::string_view text, std::size_t width) {
   return fmt::format("{}...", text.substr(0, width - 3));
 }
 
-// "512>256 k16 s8", with the dilation and groups of layers that have them.
+// "512->256 k16 s8", with the dilation and groups of layers that have them.
 std::string shape(const LayerSpec& spec) {
-  std::string text = fmt::format("{}>{} k{} s{}", spec.in_channels, spec.out_channels, spec.kernel_size, spec.stride);
+  std::string text = fmt::format("{}->{} k{} s{}", spec.in_channels, spec.out_channels, spec.kernel_size, spec.stride);
   if (spec.dilation != 1) text += fmt::format(" d{}", spec.dilation);
   if (spec.groups != 1) text += fmt::format(" g{}", spec.groups);
   return text;
 }
 
 void print_header() {
-  fmt::print("{:<28} {:<20} {:<23} {:>6} {:>10} {:>9} {:>8} {:>9}  {}\n", "model", "layer", "shape (in>out k s)", "L",
+  fmt::print("{:<28} {:<20} {:<24} {:>6} {:>10} {:>9} {:>8} {:>9}  {}\n", "model", "layer", "shape (in->out k s)", "L",
              "compile ms", "median ms", "GFLOP/s", "max error", "verified");
 }
 
 void print_row(const CorpusLayer& layer, const Row& row) {
-  fmt::print("{:<28} {:<20} {:<23} {:>6} {:>10.1f} {:>9.3f} {:>8.1f} {:>9.1e}  {}\n", shortened(layer.model, 28),
+  fmt::print("{:<28} {:<20} {:<24} {:>6} {:>10.1f} {:>9.3f} {:>8.1f} {:>9.1e}  {}\n", shortened(layer.model, 28),
              shortened(layer.layer, 20), shape(layer.spec), row.length, row.compile_ms, row.median_ms, row.gflops,
              row.verification.max_rel_error, row.verification.verified ? "yes" : "NO");
   if (!row.verification.verified) fmt::print("    {}\n", row.verification.first_failure);
