@@ -33,7 +33,7 @@ Wide<T> activate(const Activation& activation, Wide<T> v) {
     case Activation::Op::none:
       return v;
     case Activation::Op::relu:
-      return v > 0 ? v : 0;
+      return v < 0 ? 0 : v;  // not a number stays
     case Activation::Op::leaky_relu:
       return v > 0 ? v : v * static_cast<T>(activation.negative_slope);
   }

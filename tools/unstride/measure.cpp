@@ -1,0 +1,49 @@
+#include "tools/unstride/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <vector>
+
+#include "tools/support/progress.h"
+
+namespace unstride::command {
+namespace {
+
+constexpr double budget_ms = 200;
+constexpr std::int64_t fewest_runs = 3;
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return std::midpoint(*std::max_element(values.begin(), middle), *middle);
+}
+
+double elapsed_ms(const std::function<void()>& work) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs) {
+  work();
+  std::vector<double> times;
+  double total_ms = 0;
+  tools::Progress progress("measure", runs.value_or(fewest_runs));
+  const auto enough = [&] {
+    if (runs) return std::ssize(times) >= *runs;
+    return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
+  };
+  while (!enough()) {
+    times.push_back(elapsed_ms(work));
+    total_ms += times.back();
+    progress.update(std::ssize(times));
+  }
+  return {median(times), *std::ranges::min_element(times), std::ssize(times)};
+}
+
+}  // namespace unstride::command

@@ -1,0 +1,20 @@
+// Timing one piece of work: a warm-up, then repeated runs on an otherwise idle caller.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+namespace unstride::command {
+
+struct Timing {
+  double median_ms = 0;
+  double min_ms = 0;
+  std::int64_t runs = 0;
+};
+
+/// Runs the work once untimed, then `runs` times. Without a number it repeats for 0.2 s, and at least three times, so
+/// that the median rests on many runs of short work and long work does not take for ever.
+Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs);
+
+}  // namespace unstride::command

@@ -1,0 +1,196 @@
+// unstride run: compile one layer, run it, measure it and, with --verify, check it against the oracle.
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+#include "tools/support/npy.h"
+#include "tools/support/oracle.h"
+#include "tools/unstride/describe.h"
+#include "tools/unstride/measure.h"
+#include "tools/unstride/options.h"
+#include "tools/unstride/run_data.h"
+#include "tools/unstride/spec_input.h"
+#include "tools/unstride/subcommand.h"
+#include "unstride/engine.hpp"
+
+namespace unstride::command {
+namespace {
+
+// About a second of the oracle's time; larger jobs are checked in a sample.
+constexpr std::int64_t max_multiplications = 400'000'000;
+
+struct Arguments {
+  std::string spec;
+  RunDataOptions data;
+  std::string output;
+  std::string target = "cpu";
+  std::string plan;
+  std::optional<std::int64_t> seed, threads, repeat;
+  bool verify = false;
+};
+
+// What there is to report, whatever the type of the elements.
+struct Result {
+  CompileInfo info;
+  int threads = 0;
+  std::vector<std::int64_t> input_shape, output_shape;
+  std::int64_t non_finite_weights = 0;
+  Timing timing;
+  double gflops = 0;
+  std::optional<tools::Verification> verification;
+};
+
+// The field's convention: 2 * N * L * in_channels * out_channels/groups * kernel_size, as if no tap met a border.
+double useful_operations(const LayerSpec& spec, std::int64_t batch, std::int64_t length) {
+  return 2.0 * static_cast<double>(batch) * static_cast<double>(length) * static_cast<double>(spec.weight_count());
+}
+
+std::vector<std::int64_t> shape_of(bool batched, std::int64_t batch, std::int64_t channels, std::int64_t length) {
+  if (batched) return {batch, channels, length};
+  return {channels, length};
+}
+
+template <typename T>
+Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
+  const Engine engine({.threads = static_cast<int>(arguments.threads.value_or(0))});
+  require_known_target(engine, arguments.target);
+  const RunData<T> data = make_run_data<T>(spec, arguments.data);
+  const std::int64_t length = output_length(spec, data.length);
+  std::vector<T> y = allocate<T>("the output", {data.batch, spec.out_channels, length});
+
+  const Kernel kernel = engine.compile(spec, {.target = arguments.target, .plan = arguments.plan});
+  const PackedWeights weights = kernel.pack(data.w, data.b);
+
+  Result result;
+  result.info = kernel.info();
+  result.threads = engine.threads();
+  result.input_shape = shape_of(data.batched, data.batch, spec.in_channels, data.length);
+  result.output_shape = shape_of(data.batched, data.batch, spec.out_channels, length);
+  result.non_finite_weights = weights.non_finite_count();
+  const auto run = [&] { kernel.run(data.x, weights, y, {.batch = data.batch, .length = data.length}); };
+  result.timing = measure(run, arguments.repeat);
+  if (result.timing.median_ms > 0) {
+    result.gflops = useful_operations(spec, data.batch, data.length) / (result.timing.median_ms * 1e6);
+  }
+  if (arguments.verify) {
+    const tools::Problem<T> problem{spec, data.batch, data.length, data.x, data.w, data.b};
+    result.verification = tools::verify(problem, std::span<const T>(y), max_multiplications);
+  }
+  if (!arguments.output.empty()) {
+    tools::write_npy(arguments.output, result.output_shape, std::span<const T>(y));
+  }
+  return result;
+}
+
+Json to_report(const LayerSpec& spec, const Result& result) {
+  const auto& verification = result.verification;
+  const auto if_verified = [&](auto member) { return verification ? Json((*verification).*member) : Json(nullptr); };
+  using Verification = tools::Verification;
+  return {
+      {"spec", Json::parse(to_json(spec))},
+      {"target", result.info.target},
+      {"plan", result.info.plan},
+      {"cache", result.info.cache},
+      {"compile_ms", result.info.compile_ms},
+      {"load_ms", result.info.load_ms},
+      {"code_bytes", result.info.code_bytes},
+      {"threads", result.threads},
+      {"input_shape", result.input_shape},
+      {"output_shape", result.output_shape},
+      {"non_finite_weights", result.non_finite_weights},
+      {"runs", result.timing.runs},
+      {"median_ms", result.timing.median_ms},
+      {"min_ms", result.timing.min_ms},
+      {"gflops", result.gflops},
+      {"max_abs_error", if_verified(&Verification::max_abs_error)},
+      {"max_rel_error", if_verified(&Verification::max_rel_error)},
+      {"tolerance", if_verified(&Verification::tolerance)},
+      {"verified", if_verified(&Verification::verified)},
+      {"verified_outputs", if_verified(&Verification::checked)},
+      {"outputs", if_verified(&Verification::total)},
+  };
+}
+
+std::string to_text(const LayerSpec& spec, const Result& result) {
+  std::string text;
+  const auto line = [&](std::string_view label, const std::string& value) {
+    text += fmt::format("{:<8}  {}\n", label, value);
+  };
+  line("layer", describe(spec));
+  line("target", fmt::format("{}, {} thread{}", result.info.target, result.threads, result.threads == 1 ? "" : "s"));
+  line("plan", result.info.plan);
+  line("compile", fmt::format("{:.2f} ms, load {:.2f} ms, {} bytes of code, cache {}", result.info.compile_ms,
+                              result.info.load_ms, result.info.code_bytes, result.info.cache));
+  line("shape", fmt::format("{} -> {}", tools::shape_text(result.input_shape), tools::shape_text(result.output_shape)));
+  line("time", fmt::format("{:.4g} ms median, {:.4g} ms min of {} run{}", result.timing.median_ms, result.timing.min_ms,
+                           result.timing.runs, result.timing.runs == 1 ? "" : "s"));
+  line("speed", fmt::format("{:.4g} GFLOP/s", result.gflops));
+  if (result.non_finite_weights > 0) {
+    line("warning", fmt::format("{} weights or biases are not finite; they reach the borders of the output too",
+                                result.non_finite_weights));
+  }
+  if (result.verification) {
+    const tools::Verification& v = *result.verification;
+    line("verify",
+         fmt::format("{}: relative error {:.3g} (allowed {:.3g}), absolute {:.3g}, {} of {} outputs checked",
+                     v.verified ? "ok" : "FAILED", v.max_rel_error, v.tolerance, v.max_abs_error, v.checked, v.total));
+  }
+  return text;
+}
+
+Outcome run(Arguments arguments) {
+  arguments.data.seed = static_cast<std::uint64_t>(arguments.seed.value_or(0));
+  Outcome outcome;
+  SpecInput input = read_specs({arguments.spec});
+  if (!input.failures.empty()) {
+    outcome.failures = std::move(input.failures);
+    return outcome;
+  }
+  if (input.specs.size() != 1) {
+    throw UsageError(fmt::format("{}: holds {} specs; run takes one", arguments.spec, input.specs.size()));
+  }
+
+  const LayerSpec& spec = input.specs[0].spec;
+  const Result result =
+      spec.dtype == DType::float32 ? run_layer<float>(spec, arguments) : run_layer<double>(spec, arguments);
+  outcome.json = to_report(spec, result);
+  outcome.text = to_text(spec, result);
+  if (result.verification && !result.verification->verified) {
+    outcome.failures.push_back(
+        {arguments.spec, "", fmt::format("not verified: {}", result.verification->first_failure), work_failed});
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Subcommand add_run(CLI::App& root) {
+  CLI::App* app = root.add_subcommand("run", "Compile, run and measure one layer; --verify checks it in float64");
+  const auto arguments = std::make_shared<Arguments>();
+  app->add_option("SPEC", arguments->spec, "a JSON file with one spec, or - for standard input")
+      ->required()
+      ->type_name("");
+  add_integer(*app, "--batch", arguments->data.batch, {0}, "N; 1 if left out, or that of --input");
+  add_integer(*app, "--length", arguments->data.length, {1}, "L; that of --input if left out");
+  const auto add_file = [&](const char* name, std::string& path, const char* description) {
+    app->add_option(name, path, description)->type_name("NPY");
+  };
+  add_file("--input", arguments->data.input, "x, (N, in_channels, L) or (in_channels, L); seeded random if left out");
+  add_file("--weight", arguments->data.weight, "w, (in_channels, out_channels/groups, kernel_size)");
+  add_file("--bias", arguments->data.bias, "b, (out_channels)");
+  add_file("--output", arguments->output, "write y here");
+  add_integer(*app, "--seed", arguments->seed, {0}, "seed of all random data; 0 if left out");
+  add_integer(*app, "--threads", arguments->threads, {1, 1024}, "threads; as many as processors if left out");
+  add_integer(*app, "--repeat", arguments->repeat, {1}, "timed runs; 0.2 s of them if left out");
+  app->add_flag("--verify", arguments->verify, "check against the float64 oracle");
+  add_compile_options(*app, arguments->target, arguments->plan);
+  app->footer(
+      "Examples:\n"
+      "  unstride run layer.json --length 860 --verify\n"
+      "  unstride run layer.json --input x.npy --weight w.npy --bias b.npy --output y.npy\n"
+      "  unstride run layer.json --batch 8 --length 128 --threads 4 --json | jq .gflops");
+  return {app, [arguments](bool) { return run(*arguments); }};
+}
+
+}  // namespace unstride::command
