@@ -1,9 +1,9 @@
 // The loop nest around the tile functions:
 //
 //   for item in [begin, end): (batch, group, column block, row chunk)
-//     pack the panel of the column block
+//     pack the panel of the column block, strip by strip
 //     for each run: for each row tile of the chunk:          its weights stay in cache ...
-//       for each channel block: for each column tile:        ... while the columns go by
+//       for each channel block: for each strip: for each column tile:   ... while the columns go by
 //         tile(...)
 #include "codegen/cpu/kernel_driver.h"
 
@@ -114,9 +114,7 @@ class Driver {
     const std::int64_t reach = problem.polyphase.reach();
     const std::int64_t offset = plan::grid_offset(spec);
     Value* q = emit.add(item.first_column, offset / spec.stride);
-    // Panel element e holds input q - reach + e; a tail tile may read past the block's columns.
-    Value* width = emit.add(item.columns, reach + geometry.tail_columns - 1);
-    call_pack_panel(emit, pack_panel, panel, item.x, x_pitch, emit.sub(q, emit.i64(reach)), width, input_length);
+    pack_strips(item, emit.sub(q, emit.i64(reach)));
     Value* first_output = emit.sub(emit.mul(q, spec.stride), emit.i64(offset));
     if (problem.polyphase.has_bias_only_phases() && plan.strategy() == plan::RowLanes::name)
       fill_with_biases(item, first_output);
@@ -136,6 +134,20 @@ class Driver {
       weight_base += run.tiles() * geometry.weights.tile_weights(run);
       bias_base += run.tiles() * run.rows;
     }
+  }
+
+  // Element e of a strip holds the input `reach` before the strip's first column, plus e.
+  void pack_strips(const Item& item, Value* first_input) {
+    emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* column) {
+      Value* width = emit.min(emit.i64(plan.strip), emit.sub(item.columns, column));
+      width = emit.add(width, problem.polyphase.reach() + geometry.tail_columns - 1);
+      call_pack_panel(emit, pack_panel, strip_at(column), item.x, x_pitch, emit.add(first_input, column),
+                      emit.min(width, emit.i64(geometry.panel_pitch)), input_length);
+    });
+  }
+
+  Value* strip_at(Value* column) {
+    return emit.at(panel, emit.mul(emit.builder.CreateUDiv(column, emit.i64(plan.strip)), geometry.strip_elements));
   }
 
   // Every output of the block, with the runs to come writing over those of the phases that have taps.
@@ -177,7 +189,6 @@ class Driver {
     tile_arguments.live_channels =
         emit.min(emit.i64(run.channels), emit.sub(emit.i64(problem.out_channels()), channel));
     Value* weights = emit.at(item.weights, emit.mul(tile, geometry.weights.tile_weights(run)));
-    Value* window = emit.at(panel, emit.sub(emit.i64(p.reach()), delay));
     Value* output = emit.add(first_output, phase);
 
     const std::int64_t all = problem.in_channels();
@@ -186,19 +197,26 @@ class Driver {
       tile_arguments.first = emit.builder.CreateICmpEQ(first_channel, emit.i64(0));
       tile_arguments.last = emit.builder.CreateICmpSGE(emit.add(first_channel, plan.channel_block), emit.i64(all));
       tile_arguments.weights = emit.at(weights, emit.mul(first_channel, run.taps * run.rows));
-      Value* rows = emit.at(window, emit.mul(first_channel, geometry.panel_pitch));
-      const auto column_tiles = [&](llvm::Function* function, Value* begin, Value* end, std::int64_t columns) {
+      const auto column_tiles = [&](Value* window, llvm::Function* function, Value* begin, Value* end,
+                                    std::int64_t columns) {
         emit.loop(begin, end, columns, [&](Value* column) {
-          tile_arguments.x = emit.at(rows, column);
+          tile_arguments.x = emit.at(window, column);
           tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
           tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
           call_tile(emit, function, tile_arguments);
         });
       };
-      Value* whole_tiles = emit.builder.CreateSDiv(item.columns, emit.i64(geometry.tile_columns));
-      Value* whole = emit.mul(whole_tiles, geometry.tile_columns);
-      column_tiles(functions.whole, emit.i64(0), whole, geometry.tile_columns);
-      column_tiles(functions.tail, whole, item.columns, geometry.tail_columns);
+      emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* strip) {
+        // Tiles count columns from the block's first; their inputs lie in their strip, by the phase's delay back.
+        Value* rows = emit.at(strip_at(strip), emit.mul(first_channel, geometry.panel_pitch));
+        Value* window = emit.at(rows, emit.sub(emit.sub(emit.i64(p.reach()), delay), strip));
+        Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
+        Value* whole =
+            emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);
+        Value* tails = emit.add(strip, whole);
+        column_tiles(window, functions.whole, strip, tails, geometry.tile_columns);
+        column_tiles(window, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);
+      });
     });
   }
 

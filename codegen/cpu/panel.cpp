@@ -19,7 +19,9 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuGeometry& geometry
 
   const Activation& prologue = emit.problem.spec.prologue;
   const int lanes = emit.problem.lanes;
-  // Rows are padded to whole vectors (CpuGeometry), so only loads need a mask.
+  // Rows are padded to whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do
+  // no harm: only the ends of the input need a mask.
+  width = emit.builder.CreateAnd(emit.add(width, lanes - 1), emit.i64(-std::int64_t{lanes}));
   Value* low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
   Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
   emit.loop(emit.i64(0), emit.i64(geometry.weights.in_channels), 1, [&](Value* channel) {
@@ -34,7 +36,7 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuGeometry& geometry
         emit.store_vector(value, emit.at(to, e), true);
       });
     };
-    Value* round_mask = emit.i64(~std::int64_t{lanes - 1});
+    Value* round_mask = emit.i64(-std::int64_t{lanes});
     Value* whole_begin = emit.builder.CreateAnd(emit.add(low, lanes - 1), round_mask);
     Value* whole_end = emit.max(whole_begin, emit.builder.CreateAnd(high, round_mask));
     masked(emit.i64(0), whole_begin);

@@ -50,7 +50,7 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   if (problem.spec.stride > max_stride) return "column_lanes takes strides up to 8";
   if (tile.channels < 1 || tile.vectors < 1 || tile.tail_vectors < 1)
     return "channels, vectors and tail must be at least 1";
-  if (tile.tail_vectors > tile.vectors) return "tail must be at most vectors";
+  if (tile.vectors % tile.tail_vectors != 0) return "vectors must be a multiple of tail";
   if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
   return {};
 }

@@ -73,8 +73,8 @@ std::string_view CpuPlan::strategy() const {
 }
 
 std::string to_string(const CpuPlan& plan) {
-  return fmt::format("{} taps={} channel_block={} column_block={}", std::visit(Printer{}, plan.tile),
-                     plan.unrolled_taps, plan.channel_block, plan.column_block);
+  return fmt::format("{} taps={} channel_block={} strip={} column_block={}", std::visit(Printer{}, plan.tile),
+                     plan.unrolled_taps, plan.channel_block, plan.strip, plan.column_block);
 }
 
 CpuPlan parse_plan(std::string_view text) {
@@ -90,6 +90,7 @@ CpuPlan parse_plan(std::string_view text) {
   }
   plan.unrolled_taps = fields.take_int("taps");
   plan.channel_block = fields.take("channel_block");
+  plan.strip = fields.take("strip");
   plan.column_block = fields.take("column_block");
   fields.expect_empty();
   return plan;

@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::array strategies = {&row_lanes, &column_lanes};
 
-// Elements of a 64-byte line: panel rows start on one.
-std::int64_t line_elements(const CpuProblem& problem) {
-  return 64 / problem.element_bytes();
-}
-
 }  // namespace
 
 std::span<const CpuStrategy* const> cpu_strategies() {
@@ -36,29 +31,30 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
 
-  // A tail tile may run past the block by less than a whole tile; a vector load past the last window by a vector.
-  const std::int64_t line = line_elements(problem);
-  const std::int64_t width = plan.column_block + tile_columns + problem.polyphase.reach() + problem.lanes;
-  panel_pitch = support::round_up(width, line);
+  panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
   // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
-  if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += line;
-  panel_elements = support::checked_mul(panel_pitch, problem.in_channels()).value_or(INT64_MAX / 64);
+  if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += problem.lanes;
+  strip_elements = panel_pitch * problem.in_channels();
+  panel_elements = plan.column_block / plan.strip * strip_elements;
 
   std::int64_t rows = 0;
   for (const RowRun& run : weights.runs) rows = std::max(rows, run.rows);
   // A tile's rows, or one channel's outputs with its bias-only phases; a copy may read a vector past them.
-  stage_elements = support::round_up(std::max(rows, problem.spec.stride) * tile_columns + problem.lanes, line);
+  stage_elements = support::round_up(std::max(rows, problem.spec.stride) * tile_columns + problem.lanes, problem.lanes);
   const bool revisited = plan.channel_block < problem.in_channels();
-  accumulator_elements = revisited ? rows * (plan.column_block + tile_columns) : 0;
+  accumulator_elements = revisited ? rows * plan.column_block : 0;
   scratch_bytes = (panel_elements + stage_elements + accumulator_elements) * problem.element_bytes();
 }
 
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan) {
-  const std::int64_t column_bytes = problem.in_channels() * problem.element_bytes();
-  const std::int64_t fits = problem.target.l2_bytes / 2 / column_bytes - problem.polyphase.reach();
-  // A panel much narrower than the reach would be packed mostly twice; beyond 1024 columns nothing is gained.
-  const std::int64_t wanted = std::clamp<std::int64_t>(fits, 2 * problem.polyphase.reach(), 1024);
-  plan.column_block = std::max<std::int64_t>(1, wanted / tile_columns) * tile_columns;
+  const std::int64_t reach = problem.polyphase.reach();
+  // Input channels of a strip lie close together, where prefetching sees them: a strip is one tile, unless the reach,
+  // which each strip repeats, would then be most of it.
+  plan.strip = tile_columns * std::max<std::int64_t>(1, support::ceil_div(4 * reach, tile_columns));
+  // A panel stays in half of the second-level cache; beyond 1024 columns nothing is gained.
+  const std::int64_t strip_bytes = (plan.strip + reach) * problem.in_channels() * problem.element_bytes();
+  const std::int64_t strips = std::min(problem.target.l2_bytes / 2 / strip_bytes, 1024 / plan.strip);
+  plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
   plan.channel_block = problem.in_channels();
 }
 

@@ -32,8 +32,9 @@ struct CpuGeometry {
   CpuGeometry(const CpuProblem& problem, const CpuPlan& plan);
   WeightLayout weights;
   std::int64_t tile_columns, tail_columns;
-  std::int64_t panel_pitch;           ///< elements between two input channels of the panel
-  std::int64_t panel_elements;        ///< the input panel: [input channel][reach + column]
+  std::int64_t panel_pitch;           ///< elements between two input channels of a strip
+  std::int64_t strip_elements;        ///< a strip of the input panel: [input channel][reach + column]
+  std::int64_t panel_elements;        ///< [strip]
   std::int64_t stage_elements;        ///< one tile's outputs on their way to y
   std::int64_t accumulator_elements;  ///< sums kept between channel blocks, of one row tile and all columns of a panel
   std::int64_t scratch_bytes;         ///< of one thread
@@ -59,7 +60,7 @@ extern const CpuStrategy row_lanes, column_lanes;
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);
 
-/// Panel and channel blocks for a tile of this many columns: panels stay in half of the second-level cache.
+/// Strips, panel and channel blocks for a tile of this many columns.
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan);
 
 }  // namespace unstride::plan

@@ -4,6 +4,7 @@
 // lanes. Without dilation these are all phases with j0 < kernel_size mod stride, and the others; a block of them is a
 // contiguous piece of the output. With dilation neighbouring first taps read different windows: a block is one phase.
 #include <algorithm>
+#include <cstdlib>
 
 #include "codegen/plan/cpu_strategy.h"
 #include "support/checked_math.h"
@@ -66,23 +67,29 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   const RowLanes& tile = tile_of(plan);
   if (tile.vectors < 1 || tile.columns < 1 || tile.tail_columns < 1)
     return "vectors, columns and tail must be at least 1";
-  if (tile.tail_columns > tile.columns) return "tail must be at most columns";
+  if (tile.columns % tile.tail_columns != 0) return "columns must be a multiple of tail";
   if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
   return {};
 }
 
+// The divisor nearest to a third: few columns are then computed in vain at the end of a block.
+int tail_for(int columns) {
+  int best = 1;
+  for (int divisor = 2; divisor < columns; ++divisor)
+    if (columns % divisor == 0 && std::abs(3 * divisor - columns) < std::abs(3 * best - columns)) best = divisor;
+  return best;
+}
+
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
-  for (int vectors = 1; vectors <= 6; ++vectors) {
-    RowLanes tile{.vectors = vectors};
-    while (fits_registers(problem, {.vectors = vectors, .columns = tile.columns + 1})) ++tile.columns;
-    for (; tile.columns >= 4; tile.columns -= std::max(1, tile.columns / 6)) {
-      tile.tail_columns = std::max(1, tile.columns / 3);
-      CpuPlan plan{.tile = tile, .unrolled_taps = 4};
-      choose_blocks(problem, tile.columns, plan);
+  for (int vectors = 1; vectors <= 6; ++vectors)
+    for (int columns = 4; fits_registers(problem, {.vectors = vectors, .columns = columns}); ++columns) {
+      const int tail = tail_for(columns);
+      if (6 * tail < columns) continue;  // too slow a tail
+      CpuPlan plan{.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4};
+      choose_blocks(problem, columns, plan);
       plans.push_back(plan);
     }
-  }
   return plans;
 }
 
