@@ -13,7 +13,7 @@ void append_text(std::string& out, const JsonValue& value);
 // Cut short as it grows: a list of a million numbers must not be spelled out for one message.
 template <typename Items, typename AppendItem>
 void append_items(std::string& out, const Items& items, AppendItem append_item) {
-  std::string_view separator = "";
+  std::string_view separator;
   for (const auto& item : items) {
     if (out.size() > longest_excerpt) return;
     out += separator;

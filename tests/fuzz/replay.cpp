@@ -32,6 +32,7 @@ std::vector<std::string> read_corpus(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());  // the order of a folder's entries differs between machines
   std::vector<std::string> seeds;
+  seeds.reserve(paths.size());
   for (const fs::path& path : paths) seeds.push_back(read_file(path));
   if (seeds.empty()) throw std::runtime_error(fmt::format("no seeds in {}", folder.string()));
   return seeds;

@@ -135,6 +135,17 @@ TEST(OutputLength, MayBeTheLargestInteger) {
   EXPECT_EQ(output_length(spec, largest - 1), largest);
 }
 
+TEST(OutputLength, TellsTheLongestInputThatFits) {
+  LayerSpec spec = small_layer();  // L_out = 2 * L
+  spec.kernel_size = 2, spec.stride = 2;
+  const std::int64_t beyond = largest / 2 + 1;
+  expect_refused([&] { output_length(spec, beyond); },
+                 {"input_length", "4611686018427387904",
+                  "must be at most 4611686018427387903. Calculated output size per channel: (9223372036854775808). "
+                  "Output size does not fit 64 bits"});
+  EXPECT_EQ(output_length(spec, beyond - 1), largest - 1);
+}
+
 TEST(OutputLength, SaysSoWhenNoInputIsShortEnough) {
   LayerSpec spec = small_layer();
   spec.kernel_size = 2, spec.dilation = largest;
