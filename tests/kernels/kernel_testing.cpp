@@ -1,0 +1,134 @@
+#include "tests/kernels/kernel_testing.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace unstride::testing {
+
+namespace {
+
+struct Position {
+  std::int64_t n, co, o;
+};
+
+// Compares at the positions that `position(0)`, `position(1)`, ... give.
+template <typename T, typename At>
+::testing::AssertionResult compare(const LayerData<T>& data, const std::vector<T>& y, std::int64_t row,
+                                   std::int64_t count, const At& position) {
+  const StrictChain<T> oracle = data.oracle();
+  std::int64_t wrong = 0;
+  std::string first;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto [n, co, o] = position(i);
+    const T got = y[static_cast<std::size_t>((n * data.spec.out_channels + co) * row + o)];
+    const T expected = oracle.output(n, co, o);
+    if (same_bits(got, expected)) continue;
+    if (wrong++ == 0)
+      first = fmt::format("y[{},{},{}] is {} ({:a}); the strict chain gives {} ({:a})", n, co, o, got, got, expected,
+                          expected);
+  }
+  if (wrong == 0) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << wrong << " of " << count << " outputs differ; " << first;
+}
+
+template <typename T>
+std::int64_t row_length(const LayerData<T>& data, const std::vector<T>& y) {
+  const std::int64_t rows = data.batch * data.spec.out_channels;
+  return rows == 0 ? 0 : std::ssize(y) / rows;
+}
+
+}  // namespace
+
+const Engine& engine() {
+  static const Engine shared({.threads = 3});
+  return shared;
+}
+
+std::string why_not_runnable(const std::string& target) {
+  for (const TargetInfo& info : engine().targets())
+    if (info.name == target) return info.runs ? std::string() : info.description;
+  return "this build has no such target";
+}
+
+std::vector<std::string> runnable_instruction_sets() {
+  std::vector<std::string> runnable;
+  for (const std::string& target : instruction_sets) {
+    const std::string why = why_not_runnable(target);
+    if (why.empty())
+      runnable.push_back(target);
+    else
+      fmt::print(stderr, "NOT TESTED: {}: {}\n", target, why);
+  }
+  return runnable;
+}
+
+template <typename T>
+std::vector<T> run(const Kernel& kernel, const PackedWeights& weights, const LayerData<T>& data, RunOptions options,
+                   Touching touching) {
+  options.batch = data.batch;
+  options.length = data.length;
+  const std::int64_t row = options.output_size > 0 ? options.output_size : kernel.output_length(data.length);
+  constexpr T never_computed = static_cast<T>(-1.2345e30);
+  const GuardedArray<T> x(std::span<const T>(data.x), touching);
+  const GuardedArray<T> y(data.batch * data.spec.out_channels * row, never_computed, touching);
+  kernel.run(x.elements(), weights, y.elements(), options);
+  return {y.elements().begin(), y.elements().end()};
+}
+
+template <typename T>
+std::vector<T> run(const Kernel& kernel, const LayerData<T>& data, const RunOptions& options, Touching touching) {
+  return run(kernel, kernel.pack(data.w, data.b), data, options, touching);
+}
+
+template <typename T>
+::testing::AssertionResult equals_strict_chain(const LayerData<T>& data, const std::vector<T>& y) {
+  const std::int64_t row = row_length(data, y), channels = data.spec.out_channels;
+  return compare(data, y, row, std::ssize(y), [&](std::int64_t i) {
+    return Position{i / row / channels, i / row % channels, i % row};
+  });
+}
+
+template <typename T>
+::testing::AssertionResult equals_strict_chain_at(const LayerData<T>& data, const std::vector<T>& y, std::int64_t count,
+                                                  std::uint64_t seed) {
+  if (std::ssize(y) <= count) return equals_strict_chain(data, y);
+  const std::int64_t row = row_length(data, y), channels = data.spec.out_channels;
+  tools::SplitMix64 random(seed);
+  return compare(data, y, row, count, [&](std::int64_t i) {
+    Position at{random.below(data.batch), random.below(channels), random.below(row)};
+    if (i < 2) at.co = i == 0 ? 0 : channels - 1;            // the outermost channels are always there,
+    if (i % 4 == 0) at.o %= std::min<std::int64_t>(row, 8);  // and both borders often
+    if (i % 4 == 1) at.o = row - 1 - at.o % std::min<std::int64_t>(row, 8);
+    return at;
+  });
+}
+
+template <typename T>
+::testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " outputs and " << b.size();
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!same_bits(a[i], b[i]))
+      return ::testing::AssertionFailure() << fmt::format("element {} is {:a} and {:a}", i, a[i], b[i]);
+  return ::testing::AssertionSuccess();
+}
+
+template <typename T>
+std::string describe(const Kernel& kernel, const LayerData<T>& data) {
+  return fmt::format("{} N={} L={}; plan \"{}\" on {}", to_json(kernel.spec()), data.batch, data.length,
+                     kernel.info().plan, kernel.info().target);
+}
+
+#define UNSTRIDE_INSTANTIATE(T)                                                                                        \
+  template std::vector<T> run(const Kernel&, const PackedWeights&, const LayerData<T>&, RunOptions, Touching);         \
+  template std::vector<T> run(const Kernel&, const LayerData<T>&, const RunOptions&, Touching);                        \
+  template ::testing::AssertionResult equals_strict_chain(const LayerData<T>&, const std::vector<T>&);                 \
+  template ::testing::AssertionResult equals_strict_chain_at(const LayerData<T>&, const std::vector<T>&, std::int64_t, \
+                                                             std::uint64_t);                                           \
+  template ::testing::AssertionResult same_bits(const std::vector<T>&, const std::vector<T>&);                         \
+  template std::string describe(const Kernel&, const LayerData<T>&);
+UNSTRIDE_INSTANTIATE(float)
+UNSTRIDE_INSTANTIATE(double)
+
+}  // namespace unstride::testing
