@@ -1,0 +1,78 @@
+// Plans as text: what is printed is read back; what can't be read is named.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "codegen/plan/cpu_planner.h"
+#include "plan_testing.h"
+
+namespace unstride::plan {
+namespace {
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const ArgumentError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(PlanText, ReadsBackEveryPlanThatIsEnumerated) {
+  for (const CpuTarget& target : {avx2(), avx512()})
+    for (const LayerSpec& spec : {layer(512, 256, 16, 8), layer(2, 3, 7, 3), layer(1026, 1, 1024, 256)}) {
+      const CpuProblem problem(spec, target);
+      for (const CpuStrategy* strategy : cpu_strategies())
+        for (const CpuPlan& plan : strategy->enumerate(problem)) EXPECT_EQ(parse_plan(to_string(plan)), plan);
+    }
+}
+
+TEST(PlanText, OrderAndSpacesDoNotMatter) {
+  const CpuPlan plan = choose_plan({layer(8, 8, 4, 2), avx2()}).plan;
+  std::string words = to_string(plan), reversed;
+  while (!words.empty()) {
+    const auto space = words.rfind(' ');
+    reversed += "  " + words.substr(space == words.npos ? 0 : space + 1);
+    words.resize(space == words.npos ? 0 : space);
+  }
+  EXPECT_EQ(parse_plan(reversed), plan);
+}
+
+struct Mistake {
+  std::string name, from, to, expected;
+};
+class PlanMistakes : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(PlanMistakes, AreNamed) {
+  std::string text = to_string(choose_plan({layer(64, 64, 4, 2), avx2()}, "row_lanes").plan);
+  const Mistake& mistake = GetParam();
+  const auto at = text.find(mistake.from);
+  ASSERT_NE(at, text.npos) << text;
+  text.replace(at, text.find(' ', at) - at, mistake.to);
+  EXPECT_EQ(message([&] { parse_plan(text); }), mistake.expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    PlanText, PlanMistakes,
+    ::testing::ValuesIn(std::vector<Mistake>{
+        {"unknown_strategy", "row_lanes", "rowlanes", "plan: \"rowlanes\": strategies are row_lanes, column_lanes"},
+        {"missing_field", "columns=", "", "plan: row_lanes needs \"columns=\""},
+        {"unknown_field", "taps=", "taps=4 tiles=2", "plan: row_lanes has no \"tiles\""},
+        {"no_number", "taps=", "taps=many", "plan: \"taps=many\": expected a positive number"},
+        {"zero", "taps=", "taps=0", "plan: \"taps=0\": expected a positive number"},
+        {"negative", "taps=", "taps=-1", "plan: \"taps=-1\": expected a positive number"},
+        {"half_a_number", "taps=", "taps=4x", "plan: \"taps=4x\": expected a positive number"},
+        {"beyond_64_bits", "taps=", "taps=99999999999999999999",
+         "plan: \"taps=99999999999999999999\": expected a positive number"},
+        {"second_name", "taps=", "taps=4 column_lanes", "plan: \"column_lanes\": expected key=value"},
+    }),
+    [](const auto& c) { return c.param.name; });
+
+TEST(PlanText, AFieldGivenTwiceIsRefused) {
+  const std::string text = to_string(choose_plan({layer(8, 8, 4, 2), avx2()}).plan);
+  EXPECT_NE(message([&] { parse_plan(text + " taps=3"); }), "no error");
+}
+
+}  // namespace
+}  // namespace unstride::plan

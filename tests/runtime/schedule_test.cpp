@@ -1,0 +1,121 @@
+// Schedules of random calls: the work items cover every column and every row tile, and keep to the plan's panels.
+#include "runtime/cpu/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include "codegen/plan/cpu_planner.h"
+#include "tests/oracle/layer_data.h"
+
+namespace unstride::cpu {
+namespace {
+
+plan::CpuTarget some_target() {
+  plan::CpuTarget target;
+  target.vector_bytes = 64;
+  target.vector_registers = 32;
+  target.embedded_broadcast = true;
+  return target;
+}
+
+struct Scheduled {
+  explicit Scheduled(tools::SplitMix64& random) {
+    const auto up_to = [&](std::int64_t high) { return 1 + random.below(high); };
+    spec = testing::layer(up_to(64), up_to(64), up_to(40), up_to(20));
+    spec.dilation = random.below(3) == 0 ? up_to(5) : 1;
+    if (random.below(4) == 0) spec.groups = spec.in_channels = spec.out_channels;
+    batch = up_to(4);
+    threads = static_cast<int>(up_to(16));
+    arguments.columns = up_to(random.below(2) == 0 ? 30 : 20'000);
+
+    const plan::CpuProblem problem(spec, some_target());
+    plan = plan::choose_plan(problem).plan;
+    const plan::CpuGeometry geometry(problem, plan);
+    tile_columns = geometry.tile_columns;
+    row_tiles = geometry.weights.tiles();
+    has_bias_only_phases = problem.polyphase.has_bias_only_phases();
+    schedule = cpu::schedule(problem, plan, geometry, batch, threads, arguments);
+  }
+
+  LayerSpec spec;
+  std::int64_t batch;
+  int threads;
+  plan::CpuPlan plan;
+  std::int64_t tile_columns, row_tiles;
+  bool has_bias_only_phases;
+  KernelArguments arguments{};
+  Schedule schedule;
+};
+
+template <typename F>
+void for_random_calls(const F& f) {
+  tools::SplitMix64 random(1);
+  for (int i = 0; i < 3000; ++i) {
+    const Scheduled call(random);
+    SCOPED_TRACE(to_json(call.spec) + " columns " + std::to_string(call.arguments.columns) + " threads " +
+                 std::to_string(call.threads));
+    f(call);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// How many pieces of `step` it takes to reach `count`, counted.
+std::int64_t pieces(std::int64_t count, std::int64_t step) {
+  std::int64_t result = 0;
+  for (std::int64_t begin = 0; begin < count; begin += step) ++result;
+  return result;
+}
+
+TEST(Schedule, ColumnBlocksCoverAllColumnsAndNoneIsEmpty) {
+  for_random_calls([](const Scheduled& call) {
+    ASSERT_GT(call.arguments.block_columns, 0);
+    EXPECT_EQ(call.arguments.column_blocks, pieces(call.arguments.columns, call.arguments.block_columns));
+  });
+}
+
+TEST(Schedule, ColumnBlocksFitThePanelAndStartOnATile) {
+  for_random_calls([](const Scheduled& call) {
+    EXPECT_LE(call.arguments.block_columns, call.plan.column_block);
+    EXPECT_EQ(call.arguments.block_columns % call.tile_columns, 0);
+  });
+}
+
+TEST(Schedule, RowChunksCoverAllRowTilesAndNoneIsEmpty) {
+  for_random_calls([](const Scheduled& call) {
+    ASSERT_GT(call.arguments.chunk_tiles, 0);
+    EXPECT_EQ(call.arguments.row_chunks, pieces(call.row_tiles, call.arguments.chunk_tiles));
+  });
+}
+
+TEST(Schedule, OutputsWithoutTapsHaveOneWriter) {
+  for_random_calls([](const Scheduled& call) {
+    if (!call.has_bias_only_phases) return;
+    EXPECT_EQ(call.arguments.row_chunks, 1);
+  });
+}
+
+TEST(Schedule, ItemsAreAllBlocksAndChunksOfAllGroupsOfTheBatch) {
+  for_random_calls([](const Scheduled& call) {
+    EXPECT_EQ(call.schedule.items,
+              call.batch * call.spec.groups * call.arguments.column_blocks * call.arguments.row_chunks);
+  });
+}
+
+TEST(Schedule, UsesAtMostTheThreadsAskedForAndNoMoreThanItems) {
+  for_random_calls([](const Scheduled& call) {
+    EXPECT_GE(call.schedule.threads, 1);
+    EXPECT_LE(call.schedule.threads, call.threads);
+    EXPECT_LE(call.schedule.threads, call.schedule.items);
+    EXPECT_GE(call.schedule.grain, 1);
+  });
+}
+
+TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
+  const plan::CpuProblem problem(testing::layer(4, 4, 4, 2), some_target());
+  const plan::CpuPlan plan = plan::choose_plan(problem).plan;
+  KernelArguments arguments{};
+  arguments.columns = 32;
+  EXPECT_EQ(schedule(problem, plan, plan::CpuGeometry(problem, plan), 1, 16, arguments).threads, 1);
+}
+
+}  // namespace
+}  // namespace unstride::cpu
