@@ -38,6 +38,15 @@ class Products(CommandTest):
         self.assertNotIn("zmm", narrow)
         self.assertIn("ymm", narrow)
 
+    def test_the_targets_that_info_finds_are_those_that_compile_takes(self):
+        targets = self.json("info")["targets"]
+        self.assertIn("cpu", [target["name"] for target in targets])
+        for target in targets:
+            if target["compiles"]:
+                self.succeed("compile", self.spec(), "--target", target["name"])
+            if target["runs"]:
+                self.succeed("run", self.spec(), "--length", 4, "--repeat", 1, "--target", target["name"])
+
     def test_a_forced_plan_is_taken_or_refused(self):
         spec = self.spec()
         plan = self.json("run", spec, "--length", 4, "--repeat", 1)["plan"]

@@ -32,10 +32,14 @@ std::string refusal(const std::string& text) {
   return message;
 }
 
-std::string entry(const std::string& extra) {
+std::string with_lengths(const std::string& lengths, const std::string& extra) {
   return R"([{"id": 0, "model": "m", "layer": "l", "in_channels": 2, "out_channels": 2, "kernel_size": 4, "stride": 2,
-    "padding": 1, "output_padding": 0, "dilation": 1, "groups": 1, "bias": true, "typical_input_lengths": [4])" +
-         extra + "}]";
+    "padding": 1, "output_padding": 0, "dilation": 1, "groups": 1, "bias": true, "typical_input_lengths": )" +
+         lengths + extra + "}]";
+}
+
+std::string entry(const std::string& extra) {
+  return with_lengths("[4]", extra);
 }
 
 TEST(Corpus, HoldsThePublishedLayers) {
@@ -83,6 +87,9 @@ TEST(Corpus, ErrorsNameTheLayerAndTheField) {
   EXPECT_EQ(refusal(entry("")), "accepted");
   EXPECT_TRUE(refusal(entry(R"(, "trim": [-1, 0])")).starts_with("layer 0: spec.trim[0]: -1: "))
       << refusal(entry(R"(, "trim": [-1, 0])"));
+  EXPECT_TRUE(refusal(entry(R"(, "trim": [9, 9])")).starts_with("layer 0: input_length: 4: "))
+      << refusal(entry(R"(, "trim": [9, 9])"));
+  EXPECT_TRUE(refusal(with_lengths("[]", R"(, "trim": [-1, 0])")).starts_with("layer 0: spec.trim[0]: -1: "));
   EXPECT_NE(refusal(R"([{"id": 0}])").find("'model'"), std::string::npos);
   EXPECT_EQ(refusal("{}"), "must be a JSON array of layers");
   EXPECT_NE(refusal("[").find("parse error"), std::string::npos);

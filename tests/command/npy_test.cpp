@@ -1,9 +1,13 @@
 // .npy files: what numpy writes is read, what is broken is refused in words, and no header can make it take memory.
 #include "tools/support/npy.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -91,6 +95,8 @@ TEST(Npy, RefusesMalformedHeaders) {
       "{'descr': '<f4'",
       "{'descr': '<f4}",
       "{'descr': '<f4', 'fortran_order': False}",
+      "{'descr': '<f4', 'shape': (6,)}",
+      "{'fortran_order': False, 'shape': (6,)}",
       "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)",
       "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)} x",
       "{'descr': '<f4', 'fortran_order': Maybe, 'shape': (6,)}",
@@ -154,6 +160,11 @@ class NpyFile : public testing::Test {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
 
+  std::string content(const char* name) const {
+    std::ifstream in(folder_ / name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+
   fs::path folder_;
 };
 
@@ -170,11 +181,9 @@ TEST_F(NpyFile, WhatIsWrittenIsReadBack) {
 TEST_F(NpyFile, TheBytesAreThoseThatNumpyWrites) {
   const std::vector<float> values{1, 2, 3};
   write_npy(folder_ / "y.npy", std::vector<std::int64_t>{3}, std::span<const float>(values));
-  std::ifstream in(folder_ / "y.npy", std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(in), {});
   std::string dict = "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }";
   dict.resize(128 - 10 - 1, ' ');
-  EXPECT_EQ(bytes, file_of(1, dict + "\n", floats(values)));
+  EXPECT_EQ(content("y.npy"), file_of(1, dict + "\n", floats(values)));
 }
 
 TEST_F(NpyFile, AFileThatIsMissingOrAFolderIsRefusedByName) {
@@ -199,20 +208,49 @@ TEST_F(NpyFile, AFailedWriteNamesTheFileAndLeavesNothingBehind) {
   fs::create_directory(folder_ / "busy");
   std::ofstream(folder_ / "busy" / "file") << "x";
   EXPECT_THROW(write_file(folder_ / "busy", {"text"}), Error);
-  EXPECT_THROW(write_file("/dev/full", {"text"}), Error);
   EXPECT_EQ(files(), 1u);
 }
 
-TEST_F(NpyFile, ALinkKeepsBeingALinkAndADeviceADevice) {
+TEST_F(NpyFile, AFileThatGrowsTooLargeLeavesTheOldOneWhole) {
+  write_file(folder_ / "y.npy", {"old"});
+  const rlim_t large = 1000;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{large, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::string message = "written";
+  try {
+    write_file(folder_ / "y.npy", {std::string(large, 'x'), "one more"});
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, (folder_ / "y.npy").string() + ": cannot write: File too large");
+  EXPECT_EQ(content("y.npy"), "old");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(NpyFile, ALinkStaysALink) {
   write_file(folder_ / "real", {"old"});
   fs::create_symlink(folder_ / "real", folder_ / "link");
   write_file(folder_ / "link", {"n", "ew"});
   EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
-  std::string text;
-  std::ifstream(folder_ / "real") >> text;
-  EXPECT_EQ(text, "new");
-  write_file("/dev/null", {"text"});
-  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(content("real"), "new");
+}
+
+TEST_F(NpyFile, APipeIsWrittenToAndStaysAPipe) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  write_file(pipe, {"te", "xt"});
+  char text[8] = {};
+  EXPECT_EQ(read(reader, text, sizeof text), 4);
+  EXPECT_STREQ(text, "text");
+  close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
 }
 
 }  // namespace

@@ -168,17 +168,18 @@ TYPED_TEST(Verify, AcceptsAChainInTheTypeItself) {
 }
 
 TEST(Verify, SamplesALargeJobWithBothEndsOfEveryChannel) {
-  const Data<float> data(layer(4, 2, 4, 2), 1, 1000);
+  constexpr std::int64_t channels = 8;
+  const Data<float> data(layer(4, channels, 4, 2), 1, 1000);
   const auto right = reference(data.problem());
   const std::int64_t columns = output_length(data.spec, data.length);
   const auto checked = [&](const std::vector<float>& y) {
-    return verify(data.problem(), std::span<const float>(y), 2000);
+    return verify(data.problem(), std::span<const float>(y), 5000);
   };
   const Verification sampled = checked(right);
   EXPECT_TRUE(sampled.verified);
   EXPECT_LT(sampled.checked, sampled.total);
-  EXPECT_GT(sampled.checked, 100);
-  for (std::int64_t co = 0; co < 2; ++co) {
+  EXPECT_GT(sampled.checked, 200);
+  for (std::int64_t co = 0; co < channels; ++co) {
     for (const std::int64_t o : {std::int64_t{0}, std::int64_t{3}, columns - 4, columns - 1}) {
       auto wrong = right;
       wrong[co * columns + o] += 1;
@@ -194,6 +195,14 @@ TEST(Verify, SamplesAtRandomWhenThereAreMoreChannelsThanCanBeChecked) {
   EXPECT_TRUE(result.verified);
   EXPECT_GT(result.checked, 32);
   EXPECT_LE(result.checked, 64);
+}
+
+TEST(Verify, ALongKernelWithFewTapsIsNoLargeJobInDisguise) {
+  const Data<float> data(layer(1, 1, 4096, 1024), 1, 100);  // four taps an output, but 4096 elements to visit
+  const auto y = reference(data.problem());
+  const Verification result = verify(data.problem(), std::span<const float>(y), 4100 * 100);
+  EXPECT_TRUE(result.verified);
+  EXPECT_LE(result.checked, 100);
 }
 
 TEST(Verify, NotANumberAndInfinitiesMustAgreeInKind) {
@@ -254,6 +263,34 @@ TEST(Verify, TheToleranceIsHighamsGammaOfTheLongestChain) {
   EXPECT_NEAR(tolerance(plain), gamma(8 * 3 + 2), 1e-14);
   spec.prologue = spec.epilogue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.1};
   EXPECT_NEAR(tolerance(Data<float>(spec, 1, 4)), gamma(8 * 3 + 4), 1e-14);
+}
+
+TEST(Verify, WhereAnIntermediateResultMayOverflowAnythingNotFinitePasses) {
+  LayerSpec spec = layer(2, 1, 1, 1);
+  spec.bias = false;
+  const std::vector<float> x{3e38f, 3e38f}, w{2, -2};  // 6e38 - 6e38
+  const Problem<float> problem{spec, 1, 1, x, w, {}};
+  for (const float y : {0.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    EXPECT_TRUE(verify(problem, std::span<const float>(&y, 1), everything).verified) << y;
+  }
+}
+
+TEST(Verify, ASteepEpilogueScalesWhatErrorsAreRelativeTo) {
+  LayerSpec spec = layer(1, 1, 1, 1);
+  spec.bias = false;
+  spec.epilogue = {.op = Activation::Op::leaky_relu, .negative_slope = 4};
+  const std::vector<float> x{1}, w{-1}, y{-4.5};
+  const Verification result = verify(Problem<float>{spec, 1, 1, x, w, {}}, std::span<const float>(y), everything);
+  EXPECT_EQ(result.max_abs_error, 0.5);
+  EXPECT_EQ(result.max_rel_error, 0.125);
+}
+
+TEST(Verify, ASlopeIsANumberOfTheLayersType) {
+  LayerSpec spec = layer(1, 1, 1, 1);
+  spec.bias = false;
+  spec.prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.1};
+  const std::vector<float> x{-1}, w{1}, y{-0.1f};
+  EXPECT_EQ(verify(Problem<float>{spec, 1, 1, x, w, {}}, std::span<const float>(y), everything).max_abs_error, 0);
 }
 
 TEST(Verify, SubnormalProductsMayBeOffByTheirSpacing) {

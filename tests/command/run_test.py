@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import resource
+import subprocess
 import unittest
 
-from command import LAYER, CommandTest, read_npy, unstride, write_npy
+from command import COMMAND, LAYER, CommandTest, read_npy, unstride, write_npy
 
 PROMISED = {"target", "plan", "cache", "compile_ms", "load_ms", "output_shape", "median_ms", "min_ms", "gflops",
             "max_abs_error", "max_rel_error", "verified", "threads", "spec", "verified_outputs"}
@@ -151,7 +153,27 @@ class Arrays(TinyLayer):
         target = self.folder / "none" / "y.npy"
         self.assertEqual(self.refuse(1, "run", self.tiny, "--length", 3, "--repeat", 1, "--output", target),
                          f"unstride: {target}: cannot write: No such file or directory\n")
-        self.refuse(1, "run", self.tiny, "--length", 3, "--repeat", 1, "--output", "/dev/full")
+
+    def test_an_output_that_grows_too_large_leaves_the_old_one(self):
+        self.y.write_bytes(b"old")
+        limit = 100_000
+
+        def limit_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        self.assertIn(f"{self.y}: cannot write: File too large",
+                      self.refuse(1, "run", self.tiny, "--length", limit, "--repeat", 1, "--output", self.y,
+                                  preexec_fn=limit_files))
+        self.assertEqual(self.y.read_bytes(), b"old")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["b.npy", "tiny.json", "w.npy", "x.npy", "y.npy"])
+
+    def test_closed_streams_never_leak_into_files(self):
+        spec, output = self.spec(), self.folder / "y.npy"
+        script = f'"$0" run "{spec}" --length 4 --repeat 1 --output "{output}" >&- 2>&- <&-'
+        done = subprocess.run(["sh", "-c", script, COMMAND])
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(output.read_bytes().startswith(b"\x93NUMPY"))
+        self.assertNotIn(b"target", output.read_bytes())
 
 
 class ArraysRefused(TinyLayer):

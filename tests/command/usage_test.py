@@ -31,7 +31,6 @@ class Info(CommandTest):
         self.assertEqual(f"unstride {info['version']}\n", self.succeed("--version").text)
         self.assertGreaterEqual(info["threads"], 1)
         self.assertIsNone(info["cuda"])
-        self.assertIn("cpu", [target["name"] for target in info["targets"]])
         for target in info["targets"]:
             self.assertLessEqual({"name", "description", "compiles", "runs"}, target.keys())
             self.assertIn(target["name"], self.succeed("info").text)
@@ -94,14 +93,6 @@ class Streams(CommandTest):
         os.close(write)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, b"")
-
-    def test_closed_streams_never_leak_into_files(self):
-        spec, output = self.spec(), self.folder / "y.npy"
-        script = f'"$0" run "{spec}" --length 4 --repeat 1 --output "{output}" >&- 2>&- <&-'
-        done = subprocess.run(["sh", "-c", script, COMMAND])
-        self.assertEqual(done.returncode, 1)
-        self.assertTrue(output.read_bytes().startswith(b"\x93NUMPY"))
-        self.assertNotIn(b"target", output.read_bytes())
 
     def test_it_is_not_killed_by_sigpipe(self):
         read, write = os.pipe()

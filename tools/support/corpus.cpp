@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -44,7 +43,6 @@ CorpusLayer read_layer(const Json& entry) {
   layer.model = entry.at("model");
   layer.layer = entry.at("layer");
   layer.lengths = entry.at("typical_input_lengths").get<std::vector<std::int64_t>>();
-  std::ranges::sort(layer.lengths);
   layer.core = entry.value("core", false);
   layer.headline = entry.value("headline", false);
 

@@ -42,10 +42,11 @@ struct Verification {
 };
 
 /// Compares y (batch, out_channels, output_length) with the oracle. Where the whole job takes more than
-/// max_multiplications, a seeded sample is compared instead: the first and last positions of the channels (of some
-/// channels, if there are too many) and random positions. Not a number and infinities must agree in kind; where
-/// sum |x||w| + |b| is beyond the largest T, an intermediate result may have overflowed and any y passes that is not
-/// finite. Throws ArgumentError when a size does not fit the spec, SpecError when there is no such output.
+/// max_multiplications (kernel elements visited in vain count too), a seeded sample is compared instead: the first and
+/// last positions of the channels (of some channels, if there are too many) and random positions. Not a number and
+/// infinities must agree in kind; where sum |x||w| + |b| is beyond the largest T, an intermediate result may have
+/// overflowed and any y passes that is not finite. Throws ArgumentError when a size does not fit the spec, SpecError
+/// when there is no such output.
 template <typename T>
 Verification verify(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications);
 

@@ -13,6 +13,7 @@ namespace unstride::command {
 
 void prepare_standard_streams() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     const bool is_closed = ::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF;
     // The lowest free number is taken, so this is the closed one. The wrong direction keeps its every use an error.
