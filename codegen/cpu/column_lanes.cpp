@@ -64,7 +64,7 @@ class ColumnLanesTile {
     const bool ragged = polyphase.taps(polyphase.phases() - 1) < run.taps;
     const TapLoop taps{run.taps - (ragged ? 1 : 0), ragged, polyphase.input_step, run.rows, shape.plan.unrolled_taps};
     const Values sums = emit_reduction(
-        emit, arguments, shape.geometry.panel_pitch, taps, initial,
+        emit, arguments, taps, initial,
         [&](Value* x, Value* weights, const Values& acc, bool partial) { return tap(x, weights, acc, partial); });
     emit.branch(
         arguments.last, [&] { store(sums); },

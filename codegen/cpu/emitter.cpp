@@ -85,7 +85,7 @@ Value* Emitter::at(Value* pointer, Value* offset) {
 
 Value* Emitter::opaque(Value* pointer) {
   auto* type = llvm::FunctionType::get(pointer_type(), {pointer_type()}, false);
-  return builder.CreateCall(type, llvm::InlineAsm::get(type, "", "=r,0", /*hasSideEffects=*/false), {pointer});
+  return builder.CreateCall(type, llvm::InlineAsm::get(type, "", "=r,0,~{memory}", /*hasSideEffects=*/true), {pointer});
 }
 
 Value* Emitter::load_vector(Value* pointer, bool aligned) {

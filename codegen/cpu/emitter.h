@@ -53,7 +53,8 @@ class Emitter {
   // --- memory: offsets in elements ---
   llvm::Value* at(llvm::Value* pointer, llvm::Value* offset);
   llvm::Value* at(llvm::Value* pointer, std::int64_t offset) { return at(pointer, i64(offset)); }
-  /// The same address, of which the compiler knows nothing: loads from it are not merged with others.
+  /// The same address, of which the compiler knows nothing, so that loads from it are not merged with others; and a
+  /// line that no load is moved across. Keeps values in registers only as long as they are wanted.
   llvm::Value* opaque(llvm::Value* pointer);
   /// aligned: the address is a multiple of the vector's size.
   llvm::Value* load_vector(llvm::Value* pointer, bool aligned);

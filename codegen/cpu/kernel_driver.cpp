@@ -42,6 +42,11 @@ class Driver {
   }
 
  private:
+  // Where the tiles of a strip read: element `reach` of an input channel is the one at the strip's first column.
+  struct Window {
+    Value *x, *pitch;
+  };
+
   struct Tiles {
     llvm::Function *whole, *tail;
   };
@@ -111,10 +116,10 @@ class Driver {
   }
 
   void emit_item(const Item& item) {
-    const std::int64_t reach = problem.polyphase.reach();
     const std::int64_t offset = plan::grid_offset(spec);
     Value* q = emit.add(item.first_column, offset / spec.stride);
-    pack_strips(item, emit.sub(q, emit.i64(reach)));
+    Value* first_input = emit.sub(q, emit.i64(problem.polyphase.reach()));
+    pack_strips(item, first_input);
     Value* first_output = emit.sub(emit.mul(q, spec.stride), emit.i64(offset));
     if (problem.polyphase.has_bias_only_phases() && plan.strategy() == plan::RowLanes::name)
       fill_with_biases(item, first_output);
@@ -128,7 +133,7 @@ class Driver {
         Item at_run = item;
         at_run.weights = emit.at(item.weights, weight_base);
         at_run.biases = emit.at(item.biases, bias_base);
-        emit_row_tile(at_run, run, tiles[i], tile, first_output);
+        emit_row_tile(at_run, run, tiles[i], tile, first_input, first_output);
       });
       tile_base += run.tiles();
       weight_base += run.tiles() * geometry.weights.tile_weights(run);
@@ -136,18 +141,42 @@ class Driver {
     }
   }
 
-  // Element e of a strip holds the input `reach` before the strip's first column, plus e.
+  // Element e of a strip is the input `reach` before the strip's first column, plus e.
   void pack_strips(const Item& item, Value* first_input) {
     emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* column) {
-      Value* width = emit.min(emit.i64(plan.strip), emit.sub(item.columns, column));
-      width = emit.add(width, problem.polyphase.reach() + geometry.tail_columns - 1);
-      call_pack_panel(emit, pack_panel, strip_at(column), item.x, x_pitch, emit.add(first_input, column),
-                      emit.min(width, emit.i64(geometry.panel_pitch)), input_length);
+      const auto pack = [&] {
+        call_pack_panel(emit, pack_panel, strip_at(column), item.x, x_pitch, emit.add(first_input, column),
+                        strip_width(item, column), input_length);
+      };
+      if (plan.input == plan::Input::packed) return pack();
+      emit.branch(
+          inside_input(item, column, first_input), [] {}, pack);
     });
+  }
+
+  // Inputs that the tiles of the strip at `column` read, those of a tail tile that runs past the block included.
+  Value* strip_width(const Item& item, Value* column) {
+    const std::int64_t reach = problem.polyphase.reach();
+    Value* columns = emit.sub(item.columns, column);
+    return emit.min(emit.add(columns, reach + geometry.tail_columns - 1), emit.i64(plan.strip + reach));
+  }
+
+  Value* inside_input(const Item& item, Value* column, Value* first_input) {
+    Value* first = emit.add(first_input, column);
+    return emit.builder.CreateAnd(emit.builder.CreateICmpSGE(first, emit.i64(0)),
+                                  emit.builder.CreateICmpSLE(emit.add(first, strip_width(item, column)), input_length));
   }
 
   Value* strip_at(Value* column) {
     return emit.at(panel, emit.mul(emit.builder.CreateUDiv(column, emit.i64(plan.strip)), geometry.strip_elements));
+  }
+
+  Window window_at(const Item& item, Value* column, Value* first_input) {
+    const Window packed{strip_at(column), emit.i64(geometry.panel_pitch)};
+    if (plan.input == plan::Input::packed) return packed;
+    Value* inside = inside_input(item, column, first_input);
+    return {emit.builder.CreateSelect(inside, emit.at(item.x, emit.add(first_input, column)), packed.x),
+            emit.builder.CreateSelect(inside, x_pitch, packed.pitch)};
   }
 
   // Every output of the block, with the runs to come writing over those of the phases that have taps.
@@ -168,7 +197,7 @@ class Driver {
     });
   }
 
-  void emit_row_tile(const Item& item, const plan::RowRun& run, const Tiles& functions, Value* tile,
+  void emit_row_tile(const Item& item, const plan::RowRun& run, const Tiles& functions, Value* tile, Value* first_input,
                      Value* first_output) {
     const plan::Polyphase& p = problem.polyphase;
     Value* block = emit.builder.CreateUDiv(tile, emit.i64(run.channel_tiles));
@@ -197,25 +226,27 @@ class Driver {
       tile_arguments.first = emit.builder.CreateICmpEQ(first_channel, emit.i64(0));
       tile_arguments.last = emit.builder.CreateICmpSGE(emit.add(first_channel, plan.channel_block), emit.i64(all));
       tile_arguments.weights = emit.at(weights, emit.mul(first_channel, run.taps * run.rows));
-      const auto column_tiles = [&](Value* window, llvm::Function* function, Value* begin, Value* end,
+      const auto column_tiles = [&](Value* origin, llvm::Function* function, Value* begin, Value* end,
                                     std::int64_t columns) {
         emit.loop(begin, end, columns, [&](Value* column) {
-          tile_arguments.x = emit.at(window, column);
+          tile_arguments.x = emit.at(origin, column);
           tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
           tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
           call_tile(emit, function, tile_arguments);
         });
       };
       emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* strip) {
-        // Tiles count columns from the block's first; their inputs lie in their strip, by the phase's delay back.
-        Value* rows = emit.at(strip_at(strip), emit.mul(first_channel, geometry.panel_pitch));
-        Value* window = emit.at(rows, emit.sub(emit.sub(emit.i64(p.reach()), delay), strip));
+        const Window window = window_at(item, strip, first_input);
+        tile_arguments.x_pitch = window.pitch;
+        Value* rows = emit.at(window.x, emit.mul(first_channel, window.pitch));
+        // Tiles count columns from the block's first, strips from their own; a phase reads its delay further back.
+        Value* origin = emit.at(rows, emit.sub(emit.sub(emit.i64(p.reach()), delay), strip));
         Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
         Value* whole =
             emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);
         Value* tails = emit.add(strip, whole);
-        column_tiles(window, functions.whole, strip, tails, geometry.tile_columns);
-        column_tiles(window, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);
+        column_tiles(origin, functions.whole, strip, tails, geometry.tile_columns);
+        column_tiles(origin, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);
       });
     });
   }

@@ -82,20 +82,18 @@ llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
   const Values initial = emit.select(arguments.first, from_biases, from_accumulators);
 
   const TapLoop taps{run.taps, false, emit.problem.polyphase.input_step, run.rows, shape.plan.unrolled_taps};
-  const Values sums = emit_reduction(emit, arguments, shape.geometry.panel_pitch, taps, initial,
-                                     [&](Value* x, Value* weights, Values acc, bool) {
-                                       Values w;
-                                       for (std::int64_t v = 0; v < vectors; ++v)
-                                         w.push_back(emit.load_vector(slot(weights, 0, v), true));
-                                       for (std::int64_t column = 0; column < shape.columns; ++column) {
-                                         Value* input = emit.load_splat(emit.at(x, column));
-                                         for (std::int64_t v = 0; v < vectors; ++v) {
-                                           Value*& sum = acc[static_cast<std::size_t>(column * vectors + v)];
-                                           sum = emit.fma(w[static_cast<std::size_t>(v)], input, sum);
-                                         }
-                                       }
-                                       return acc;
-                                     });
+  const Values sums = emit_reduction(emit, arguments, taps, initial, [&](Value* x, Value* weights, Values acc, bool) {
+    Values w;
+    for (std::int64_t v = 0; v < vectors; ++v) w.push_back(emit.load_vector(slot(weights, 0, v), true));
+    for (std::int64_t column = 0; column < shape.columns; ++column) {
+      Value* input = emit.load_splat(emit.at(x, column));
+      for (std::int64_t v = 0; v < vectors; ++v) {
+        Value*& sum = acc[static_cast<std::size_t>(column * vectors + v)];
+        sum = emit.fma(w[static_cast<std::size_t>(v)], input, sum);
+      }
+    }
+    return acc;
+  });
 
   const auto write = [&](Value* base, bool finished) {
     for (std::int64_t column = 0; column < shape.columns; ++column)

@@ -21,6 +21,7 @@ struct Parameter {
 
 constexpr std::array parameters = {
     Parameter{"x", &TileArguments::x, &Emitter::pointer_type},
+    Parameter{"x_pitch", &TileArguments::x_pitch, &Emitter::i64_type},
     Parameter{"weights", &TileArguments::weights, &Emitter::pointer_type},
     Parameter{"biases", &TileArguments::biases, &Emitter::pointer_type},
     Parameter{"accumulators", &TileArguments::accumulators, &Emitter::pointer_type},
@@ -85,8 +86,8 @@ void call_copy_clamped(Emitter& emit, llvm::Function* copy, Value* y, Value* fro
   emit.builder.CreateCall(copy, {y, from, output, count, output_length});
 }
 
-Values emit_reduction(Emitter& emit, const TileArguments& arguments, std::int64_t panel_pitch, const TapLoop& taps,
-                      const Values& initial, const TapBody& body) {
+Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,
+                      const TapBody& body) {
   Values carried = initial;
   carried.push_back(arguments.x);
   carried.push_back(arguments.weights);
@@ -109,7 +110,7 @@ Values emit_reduction(Emitter& emit, const TileArguments& arguments, std::int64_
       });
     }
     if (taps.partial_tap) sums = tap(nullptr, taps.taps, true);
-    sums.push_back(emit.at(x, panel_pitch));
+    sums.push_back(emit.at(x, arguments.x_pitch));
     sums.push_back(emit.at(weights, (taps.taps + (taps.partial_tap ? 1 : 0)) * taps.weight_step));
     return sums;
   });

@@ -10,7 +10,8 @@ namespace unstride::cpu {
 /// The values a tile function is called with. It computes one tile of rows x columns over `channels` input channels:
 /// sums start from the biases (first) or from `accumulators`, and end in y (last) or in `accumulators`.
 struct TileArguments {
-  llvm::Value* x;             ///< panel element that the tile's first column reads at delay 0, first input channel
+  llvm::Value* x;             ///< the input that the tile's first column reads with its first tap, first input channel
+  llvm::Value* x_pitch;       ///< elements between two input channels of x
   llvm::Value* weights;       ///< [input channel][tap][row] of this tile, from the first input channel
   llvm::Value* biases;        ///< [row]
   llvm::Value* accumulators;  ///< what the tile keeps between channel blocks, vector aligned
@@ -62,7 +63,7 @@ struct TapLoop {
   std::int64_t unrolled;     ///< unroll up to so many
 };
 using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;
-Values emit_reduction(Emitter& emit, const TileArguments& arguments, std::int64_t panel_pitch, const TapLoop& taps,
-                      const Values& initial, const TapBody& body);
+Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,
+                      const TapBody& body);
 
 }  // namespace unstride::cpu

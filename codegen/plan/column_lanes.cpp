@@ -62,9 +62,8 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
     for (int vectors = 1; vectors <= 12; ++vectors) {
       const ColumnLanes tile{.channels = channels, .vectors = vectors, .tail_vectors = 1};
       if (!fits_registers(problem, tile)) break;
-      CpuPlan plan{.tile = tile, .unrolled_taps = 8};
-      choose_blocks(problem, tile_columns(problem, plan), plan);
-      plans.push_back(plan);
+      const CpuPlan plan{.tile = tile, .unrolled_taps = 8};
+      add_plans(problem, plan, tile_columns(problem, plan), plans);
     }
   }
   return plans;
@@ -99,10 +98,10 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
                           (interleave_shuffles(problem.spec.stride) + 2.0 * static_cast<double>(problem.spec.stride));
     return cycles * static_cast<double>(problem.in_channels()) + stored + 30;
   };
-  const std::int64_t whole = columns / tile_columns(problem, plan);
-  const std::int64_t tails = ceil_div(columns % tile_columns(problem, plan), tail_columns(problem, plan));
-  return static_cast<double>(run.tiles()) * (static_cast<double>(whole) * tile_cycles(tile.vectors) +
-                                             static_cast<double>(tails) * tile_cycles(tile.tail_vectors));
+  const auto [whole, tails] = expected_tiles(columns, tile_columns(problem, plan), tail_columns(problem, plan));
+  const double column_cycles = whole * tile_cycles(tile.vectors) + tails * tile_cycles(tile.tail_vectors);
+  return static_cast<double>(run.tiles()) * column_cycles +
+         predict_input(problem, plan, tile_columns(problem, plan), columns, run.tiles());
 }
 
 }  // namespace

@@ -19,42 +19,52 @@ class Fields {
       text.remove_prefix(std::min(text.size(), word.size() + 1));
       if (word.empty()) continue;
       const auto equals = word.find('=');
-      if (equals == word.npos) {
-        if (!name_.empty()) throw ArgumentError(fmt::format("plan: \"{}\": expected key=value", word));
+      if (equals != word.npos) {
+        values_[word.substr(0, equals)] = word.substr(equals + 1);
+      } else if (name_.empty()) {
         name_ = word;
       } else {
-        values_[word.substr(0, equals)] = number(word, word.substr(equals + 1));
+        throw ArgumentError(fmt::format("plan: \"{}\": expected key=value", word));
       }
     }
   }
 
   std::string_view name() const { return name_; }
 
-  std::int64_t take(std::string_view key) {
+  std::string_view take(std::string_view key) {
     const auto found = values_.find(key);
     if (found == values_.end()) throw ArgumentError(fmt::format("plan: {} needs \"{}=\"", name_, key));
-    const std::int64_t value = found->second;
+    const std::string_view value = found->second;
     values_.erase(found);
     return value;
   }
 
-  int take_int(std::string_view key) { return static_cast<int>(std::min<std::int64_t>(take(key), 1 << 20)); }
+  std::int64_t take_number(std::string_view key) {
+    const std::string_view digits = take(key);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value);
+    // Far above any plan, far below where products of two such numbers would overflow.
+    if (error != std::errc() || end != digits.end() || value < 1 || value > std::int64_t{1} << 30)
+      throw ArgumentError(fmt::format("plan: \"{}={}\": must be a number from 1 to 2^30", key, digits));
+    return value;
+  }
+
+  int take_int(std::string_view key) { return static_cast<int>(take_number(key)); }
+
+  Input take_input() {
+    const std::string_view value = take("input");
+    if (value == "packed") return Input::packed;
+    if (value == "direct") return Input::direct;
+    throw ArgumentError(fmt::format("plan: \"input={}\": must be packed or direct", value));
+  }
 
   void expect_empty() const {
     if (!values_.empty()) throw ArgumentError(fmt::format("plan: {} has no \"{}\"", name_, values_.begin()->first));
   }
 
  private:
-  static std::int64_t number(std::string_view word, std::string_view digits) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value);
-    if (error != std::errc() || end != digits.end() || value < 1)
-      throw ArgumentError(fmt::format("plan: \"{}\": expected a positive number", word));
-    return value;
-  }
-
   std::string_view name_;
-  std::map<std::string_view, std::int64_t> values_;
+  std::map<std::string_view, std::string_view> values_;
 };
 
 struct Printer {
@@ -73,8 +83,9 @@ std::string_view CpuPlan::strategy() const {
 }
 
 std::string to_string(const CpuPlan& plan) {
-  return fmt::format("{} taps={} channel_block={} strip={} column_block={}", std::visit(Printer{}, plan.tile),
-                     plan.unrolled_taps, plan.channel_block, plan.strip, plan.column_block);
+  return fmt::format("{} input={} taps={} channel_block={} strip={} column_block={}", std::visit(Printer{}, plan.tile),
+                     plan.input == Input::packed ? "packed" : "direct", plan.unrolled_taps, plan.channel_block,
+                     plan.strip, plan.column_block);
 }
 
 CpuPlan parse_plan(std::string_view text) {
@@ -88,10 +99,11 @@ CpuPlan parse_plan(std::string_view text) {
     throw ArgumentError(
         fmt::format("plan: \"{}\": strategies are {}, {}", fields.name(), RowLanes::name, ColumnLanes::name));
   }
+  plan.input = fields.take_input();
   plan.unrolled_taps = fields.take_int("taps");
-  plan.channel_block = fields.take("channel_block");
-  plan.strip = fields.take("strip");
-  plan.column_block = fields.take("column_block");
+  plan.channel_block = fields.take_number("channel_block");
+  plan.strip = fields.take_number("strip");
+  plan.column_block = fields.take_number("column_block");
   fields.expect_empty();
   return plan;
 }

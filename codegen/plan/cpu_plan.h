@@ -33,8 +33,12 @@ struct ColumnLanes {
   friend bool operator==(const ColumnLanes&, const ColumnLanes&) = default;
 };
 
+/// Where tiles read the input: in a packed panel, or in x itself. Strips at the ends of the input are always packed.
+enum class Input { packed, direct };
+
 struct CpuPlan {
   std::variant<RowLanes, ColumnLanes> tile;
+  Input input = Input::packed;
   int unrolled_taps = 1;           ///< a tap loop of at most so many rounds is unrolled
   std::int64_t channel_block = 0;  ///< input channels between two visits of a tile's accumulators
   std::int64_t strip = 0;          ///< columns that lie side by side in a packed input panel
@@ -44,7 +48,7 @@ struct CpuPlan {
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 
-/// "row_lanes vectors=2 columns=14 tail=7 taps=4 channel_block=512 strip=14 column_block=448"
+/// "row_lanes vectors=2 columns=14 tail=7 input=packed taps=4 channel_block=512 strip=14 column_block=448"
 std::string to_string(const CpuPlan& plan);
 /// Reads what to_string writes. Throws ArgumentError that names the part it can't read.
 CpuPlan parse_plan(std::string_view text);

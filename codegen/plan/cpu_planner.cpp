@@ -14,6 +14,8 @@ constexpr std::int64_t max_panel_width = std::int64_t{1} << 30;
 void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
   const std::string wrong = strategy_of(plan).why_illegal(problem, plan);
   if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(plan), wrong));
+  if (plan.input == Input::direct && problem.spec.prologue.op != Activation::Op::none)
+    throw ArgumentError(fmt::format("plan: \"{}\": a prologue is applied to a packed input", to_string(plan)));
   if (plan.strip % strategy_of(plan).tile_columns(problem, plan) != 0)
     throw ArgumentError(fmt::format("plan: \"{}\": strip must be a multiple of the tile's columns", to_string(plan)));
   if (plan.column_block % plan.strip != 0)

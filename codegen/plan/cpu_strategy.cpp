@@ -46,6 +46,8 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   scratch_bytes = (panel_elements + stage_elements + accumulator_elements) * problem.element_bytes();
 }
 
+namespace {
+
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan) {
   const std::int64_t reach = problem.polyphase.reach();
   // Input channels of a strip lie close together, where prefetching sees them: a strip is one tile, unless the reach,
@@ -56,6 +58,40 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
   const std::int64_t strips = std::min(problem.target.l2_bytes / 2 / strip_bytes, 1024 / plan.strip);
   plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
   plan.channel_block = problem.in_channels();
+}
+
+}  // namespace
+
+void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
+  choose_blocks(problem, tile_columns, plan);
+  plans.push_back(plan);
+  if (problem.spec.prologue.op != Activation::Op::none) return;
+  plan.input = Input::direct;
+  plans.push_back(plan);
+}
+
+ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
+  const auto quotient = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };
+  return {quotient(columns, tile_columns) - 0.5, 0.5 * quotient(tile_columns, tail_columns)};
+}
+
+double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_t tile_columns, std::int64_t columns,
+                     std::int64_t row_tiles) {
+  const auto lines = [&](std::int64_t width) {
+    return 1.0 + static_cast<double>(width * problem.element_bytes()) / 64.0;
+  };
+  const std::int64_t reach = problem.polyphase.reach();
+  const double channels = static_cast<double>(problem.in_channels());
+  const double strips = static_cast<double>(support::ceil_div(columns, plan.strip));
+  const double tiles = static_cast<double>(support::ceil_div(columns, tile_columns) * row_tiles);
+  // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line. A strip that the
+  // first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself are too far
+  // apart to be prefetched.
+  const double packing = strips * channels * (20 + 4 * lines(plan.strip + reach));
+  const bool in_l1 =
+      problem.in_channels() * (plan.strip + reach) * problem.element_bytes() < problem.target.l1_bytes / 2;
+  if (plan.input == Input::packed) return packing + (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 1.0);
+  return tiles * channels * lines(tile_columns + reach) * 3.0;
 }
 
 }  // namespace unstride::plan

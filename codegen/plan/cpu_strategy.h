@@ -60,7 +60,19 @@ extern const CpuStrategy row_lanes, column_lanes;
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);
 
-/// Strips, panel and channel blocks for a tile of this many columns.
-void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan);
+/// Adds plans of this tile: with strips, panel and channel blocks for so many columns, and each way to read the input.
+void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans);
+
+/// How many whole and tail tiles cover about so many columns, in the mean over lengths: no length is better than its
+/// neighbours because a tile divides it.
+struct ExpectedTiles {
+  double whole, tails;
+};
+ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns);
+
+/// Predicted cycles to bring one group's inputs of this many columns to where tiles read them, and to read them there
+/// once for each of `row_tiles`.
+double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_t tile_columns, std::int64_t columns,
+                     std::int64_t row_tiles);
 
 }  // namespace unstride::plan

@@ -86,9 +86,7 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
     for (int columns = 4; fits_registers(problem, {.vectors = vectors, .columns = columns}); ++columns) {
       const int tail = tail_for(columns);
       if (6 * tail < columns) continue;  // too slow a tail
-      CpuPlan plan{.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4};
-      choose_blocks(problem, columns, plan);
-      plans.push_back(plan);
+      add_plans(problem, {.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4}, columns, plans);
     }
   return plans;
 }
@@ -106,10 +104,11 @@ double step_cycles(const CpuProblem& problem, int vectors, int columns, bool wei
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const RowLanes& tile = tile_of(plan);
-  const std::int64_t whole = columns / tile.columns;
-  const std::int64_t tails = ceil_div(columns % tile.columns, std::int64_t{tile.tail_columns});
+  const auto [whole, tails] = expected_tiles(columns, tile.columns, tile.tail_columns);
   double cycles = 0;
+  std::int64_t row_tiles = 0;
   for (const RowRun& run : runs(problem, plan)) {
+    row_tiles += run.tiles();
     const int vectors = static_cast<int>(run.rows / problem.lanes);
     const double steps = static_cast<double>(run.taps * problem.in_channels());
     const bool in_l1 =
@@ -120,10 +119,10 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double store = tile_columns * (vectors + static_cast<double>(run.channels) * piece) + 30;
       return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store;
     };
-    cycles += static_cast<double>(run.tiles()) * (static_cast<double>(whole) * tile_cycles(tile.columns) +
-                                                  static_cast<double>(tails) * tile_cycles(tile.tail_columns));
+    cycles +=
+        static_cast<double>(run.tiles()) * (whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns));
   }
-  return cycles;
+  return cycles + predict_input(problem, plan, tile.columns, columns, row_tiles);
 }
 
 }  // namespace
