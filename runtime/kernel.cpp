@@ -38,6 +38,15 @@ std::int64_t extent(std::string_view what, std::int64_t rows, std::int64_t pitch
   return *all;
 }
 
+// Positions on the output's grid, from the first column to past the last, fit 64 bits with room to spare.
+void require_addressable(const LayerSpec& layer, std::int64_t output_length) {
+  constexpr auto limit = static_cast<support::int128>(std::int64_t{1} << 61);
+  if (static_cast<support::int128>(layer.padding) + layer.trim[0] + output_length > limit)
+    throw SpecError(
+        "spec.padding", fmt::format("{}", layer.padding),
+        fmt::format("padding + trim[0] + output length must be at most {} to be computed", std::int64_t{1} << 61));
+}
+
 std::int64_t rows_of(std::int64_t batch, std::int64_t channels) {
   const auto rows = support::checked_mul(batch, channels);
   if (!rows) throw ArgumentError(fmt::format("batch: {}: times {} channels overflows 64 bits", batch, channels));
@@ -101,6 +110,7 @@ void Kernel::run(ConstBuffer x, const PackedWeights& weights, Buffer y, const Ru
     with_output_size(layer, options.length, options.output_size);  // throws when no output_padding gives it
     output = options.output_size;
   }
+  require_addressable(layer, output);
   const std::int64_t input_pitch = pitch("input_pitch", options.input_pitch, options.length);
   const std::int64_t output_pitch = pitch("output_pitch", options.output_pitch, output);
   const std::int64_t input_size = extent("x", rows_of(options.batch, layer.in_channels), input_pitch, options.length);

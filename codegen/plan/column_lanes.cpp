@@ -38,6 +38,11 @@ std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
   return {run};
 }
 
+// The outputs of one channel.
+std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
+  return problem.spec.stride * tile_columns(problem, plan);
+}
+
 // Accumulators, inputs of one tap, and a broadcast weight.
 bool fits_registers(const CpuProblem& problem, const ColumnLanes& tile) {
   const std::int64_t rows = tile.channels * problem.polyphase.phases();
@@ -106,6 +111,7 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 
 }  // namespace
 
-const CpuStrategy column_lanes = {ColumnLanes::name, enumerate, why_illegal, predict, runs, tile_columns, tail_columns};
+const CpuStrategy column_lanes = {ColumnLanes::name, enumerate,    why_illegal,   predict, runs,
+                                  tile_columns,      tail_columns, stage_elements};
 
 }  // namespace unstride::plan

@@ -8,8 +8,20 @@ namespace unstride::plan {
 
 namespace {
 
-// Vector lanes of a panel row are counted in 32 bits.
-constexpr std::int64_t max_panel_width = std::int64_t{1} << 30;
+// Offsets within one column block are products of these; far above any layer, far below where they would overflow.
+constexpr std::int64_t max_reach = std::int64_t{1} << 30;
+constexpr std::int64_t max_stride = std::int64_t{1} << 40;
+
+void require_within_limits(const CpuProblem& problem) {
+  const LayerSpec& spec = problem.spec;
+  if (spec.stride > max_stride)
+    throw SpecError("spec.stride", fmt::format("{}", spec.stride),
+                    fmt::format("compiled kernels take at most {}", max_stride));
+  if (problem.polyphase.reach() > max_reach)
+    throw SpecError("spec.dilation", fmt::format("{}", spec.dilation),
+                    fmt::format("taps reach {} inputs back; compiled kernels take at most {}",
+                                problem.polyphase.reach(), max_reach));
+}
 
 void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
   const std::string wrong = strategy_of(plan).why_illegal(problem, plan);
@@ -30,10 +42,7 @@ CpuPlan clamped(const CpuProblem& problem, CpuPlan plan) {
 }  // namespace
 
 PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
-  if (problem.polyphase.reach() > max_panel_width)
-    throw CompileError(
-        fmt::format("spec.dilation: {}: taps that reach {} inputs back are beyond what plans support ({})",
-                    problem.spec.dilation, problem.polyphase.reach(), max_panel_width));
+  require_within_limits(problem);
   if (wanted.find('=') != wanted.npos) {
     const CpuPlan plan = clamped(problem, parse_plan(wanted));
     require_legal(problem, plan);

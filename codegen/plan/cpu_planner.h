@@ -23,7 +23,7 @@ struct PlanChoice {
 inline constexpr std::int64_t nominal_columns = 1024;
 
 /// wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when
-/// no plan of that kind can be compiled for the layer, CompileError when the layer is beyond any plan.
+/// no plan of that kind can be compiled for the layer, SpecError when no plan at all can.
 PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted = {});
 
 /// The choice as people read it: the plan, what follows from it, and the runners-up.

@@ -37,12 +37,12 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   strip_elements = panel_pitch * problem.in_channels();
   panel_elements = plan.column_block / plan.strip * strip_elements;
 
-  std::int64_t rows = 0;
-  for (const RowRun& run : weights.runs) rows = std::max(rows, run.rows);
-  // A tile's rows, or one channel's outputs with its bias-only phases; a copy may read a vector past them.
-  stage_elements = support::round_up(std::max(rows, problem.spec.stride) * tile_columns + problem.lanes, problem.lanes);
-  const bool revisited = plan.channel_block < problem.in_channels();
-  accumulator_elements = revisited ? rows * plan.column_block : 0;
+  // A copy from the stage may read a vector past its end.
+  stage_elements = support::round_up(strategy.stage_elements(problem, plan) + problem.lanes, problem.lanes);
+  accumulator_elements = 0;
+  if (plan.channel_block < problem.in_channels())
+    for (const RowRun& run : weights.runs)
+      accumulator_elements = std::max(accumulator_elements, run.rows * plan.column_block);
   scratch_bytes = (panel_elements + stage_elements + accumulator_elements) * problem.element_bytes();
 }
 

@@ -53,6 +53,8 @@ struct CpuStrategy {
   /// Columns of a whole tile, and of a tail tile.
   std::int64_t (*tile_columns)(const CpuProblem&, const CpuPlan&);
   std::int64_t (*tail_columns)(const CpuProblem&, const CpuPlan&);
+  /// Elements of the outputs that a tile holds in memory on their way to y.
+  std::int64_t (*stage_elements)(const CpuProblem&, const CpuPlan&);
 };
 
 extern const CpuStrategy row_lanes, column_lanes;

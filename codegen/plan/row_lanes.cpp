@@ -57,6 +57,10 @@ std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
   return result;
 }
 
+std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
+  return std::int64_t{tile_of(plan).vectors} * problem.lanes * tile_of(plan).columns;
+}
+
 // Accumulators, weights of one tap, and a broadcast input, which an embedded broadcast saves when it is used once.
 bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
   const int broadcast = tile.vectors == 1 && problem.target.embedded_broadcast ? 0 : 1;
@@ -127,6 +131,7 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 
 }  // namespace
 
-const CpuStrategy row_lanes = {RowLanes::name, enumerate, why_illegal, predict, runs, tile_columns, tail_columns};
+const CpuStrategy row_lanes = {RowLanes::name, enumerate,    why_illegal,  predict,
+                               runs,           tile_columns, tail_columns, stage_elements};
 
 }  // namespace unstride::plan

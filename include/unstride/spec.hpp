@@ -47,8 +47,8 @@ struct LayerSpec {
   std::array<std::int64_t, 2> trim = {0, 0};  ///< samples cropped from the start and the end of the output
   DType dtype = DType::float32;
   Math math = Math::strict;
-  Activation prologue;
-  Activation epilogue;
+  Activation prologue = {};
+  Activation epilogue = {};
 
   std::int64_t in_channels_per_group() const noexcept { return in_channels / groups; }
   std::int64_t out_channels_per_group() const noexcept { return out_channels / groups; }
