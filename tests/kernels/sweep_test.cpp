@@ -24,6 +24,10 @@ struct SweepCase {
   const char* strategy;
   const char* target;
   DType dtype;
+
+  friend std::ostream& operator<<(std::ostream& out, const SweepCase& c) {
+    return out << c.strategy << " " << c.target << " " << name(c.dtype);
+  }
 };
 
 class SmallLayers : public ::testing::TestWithParam<SweepCase> {

@@ -41,6 +41,8 @@ TEST(PlanText, OrderAndSpacesDoNotMatter) {
 
 struct Mistake {
   std::string name, from, to, expected;
+
+  friend std::ostream& operator<<(std::ostream& out, const Mistake& mistake) { return out << mistake.name; }
 };
 class PlanMistakes : public ::testing::TestWithParam<Mistake> {};
 
