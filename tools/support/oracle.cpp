@@ -7,7 +7,6 @@
 #include <cmath>
 #include <initializer_list>
 #include <limits>
-#include <numeric>
 #include <type_traits>
 
 #include "tools/support/random_data.h"
@@ -68,10 +67,10 @@ Exact<T> output_at(const Problem<T>& problem, std::int64_t n, std::int64_t co, s
   return {activate<T>(spec.epilogue, value), magnitude};
 }
 
-// The longest chain of roundings behind one output.
+// The longest chain of roundings behind one output. No phase has more taps than that of kernel element 0.
 std::int64_t longest_chain(const LayerSpec& spec) {
-  const std::int64_t residues = spec.stride / std::gcd(spec.stride, spec.dilation);
-  const std::int64_t taps = (spec.kernel_size + residues - 1) / residues;
+  std::int64_t taps = 0;
+  for (std::int64_t j = 0; j < spec.kernel_size; ++j) taps += j * spec.dilation % spec.stride == 0 ? 1 : 0;
   const auto rounds = [](const Activation& activation) { return activation.op == Activation::Op::leaky_relu ? 1 : 0; };
   return spec.in_channels_per_group() * taps + 2 + rounds(spec.prologue) + rounds(spec.epilogue);
 }

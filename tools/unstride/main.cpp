@@ -92,6 +92,13 @@ int run(int argc, char** argv) {
 }  // namespace unstride::command
 
 int main(int argc, char** argv) {
-  unstride::command::prepare_standard_streams();
-  return unstride::command::run(argc, argv);
+  try {
+    unstride::command::prepare_standard_streams();
+    return unstride::command::run(argc, argv);
+  } catch (const std::exception& e) {  // while reporting: out of memory
+    std::fputs("unstride: ", stderr);
+    std::fputs(e.what(), stderr);
+    std::fputs("\n", stderr);
+    return unstride::command::work_failed;
+  }
 }

@@ -12,7 +12,7 @@
 namespace unstride::command {
 
 struct IntegerRange {
-  std::int64_t least;
+  std::int64_t least = 0;
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
 };
 
