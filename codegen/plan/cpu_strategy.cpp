@@ -88,8 +88,10 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   // first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself are too far
   // apart to be prefetched.
   const double packing = strips * channels * (20 + 4 * lines(plan.strip + reach));
-  const bool in_l1 =
-      problem.in_channels() * (plan.strip + reach) * problem.element_bytes() < problem.target.l1_bytes / 2;
+  // Between two visits of a strip lie all others of the panel.
+  const std::int64_t panel_bytes =
+      std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
+  const bool in_l1 = row_tiles == 1 || panel_bytes < problem.target.l1_bytes / 2;
   if (plan.input == Input::packed) return packing + (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 1.0);
   return tiles * channels * lines(tile_columns + reach) * 3.0;
 }
