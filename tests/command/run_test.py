@@ -5,6 +5,7 @@ import math
 import os
 import resource
 import subprocess
+import time
 import unittest
 
 from command import COMMAND, LAYER, CommandTest, read_npy, unstride, write_npy
@@ -130,6 +131,15 @@ class Arrays(TinyLayer):
         self.assertEqual(output(7), output(7))
         self.assertNotEqual(output(7), output(8))
 
+    def test_the_seed_decides_the_input_too(self):
+        def output(seed):
+            self.succeed("run", self.tiny, "--weight", self.w, "--bias", self.b, "--length", 9, "--seed", seed,
+                         "--repeat", 1, "--output", self.y)
+            return self.y.read_bytes()
+
+        self.assertEqual(output(7), output(7))
+        self.assertNotEqual(output(7), output(8))
+
     def test_what_comes_out_can_go_in(self):
         spec = self.spec(in_channels=3, out_channels=3)
         self.succeed("run", spec, "--batch", 2, "--length", 5, "--repeat", 1, "--output", self.y)
@@ -139,6 +149,21 @@ class Arrays(TinyLayer):
     def test_not_a_number_and_infinities_verify(self):
         x = write_npy(self.folder / "odd.npy", (1, 4), [1, math.inf, math.nan, -math.inf])
         self.assertIs(self.json(*self.run_tiny(x=x))["verified"], True)
+
+    def test_a_result_that_overflowed_on_the_way_does_not_verify(self):
+        # -6e38 is -inf in float32 and stays so, and relu makes it 0; the true sum is 3e37.
+        spec = self.spec(in_channels=2, out_channels=1, kernel_size=1, stride=1, padding=0, bias=False, epilogue="relu")
+        x = write_npy(self.x, (2, 1), [3e38, 3e38])
+        w = write_npy(self.w, (2, 1, 1), [-2, 2.1])
+        arguments = ["run", spec, "--input", x, "--weight", w, "--repeat", 1, "--verify"]
+        report = self.json(*arguments, status=1)
+        self.assertIs(report["verified"], False)
+        self.assertGreater(report["max_rel_error"], report["tolerance"])
+        self.assertIn("not verified: y[n=0, co=0, o=0] is 0, expected ", report["failures"][0]["message"])
+        text = unstride(*arguments)
+        self.assertEqual(text.status, 1)
+        self.assertIn("FAILED: relative error", text.text)
+        self.assertIn("not verified: y[n=0, co=0, o=0]", text.stderr)
 
     def test_weights_that_are_not_finite_are_counted(self):
         write_npy(self.w, (1, 1, 3), [1, math.inf, math.nan])
@@ -167,13 +192,25 @@ class Arrays(TinyLayer):
         self.assertEqual(self.y.read_bytes(), b"old")
         self.assertEqual(sorted(os.listdir(self.folder)), ["b.npy", "tiny.json", "w.npy", "x.npy", "y.npy"])
 
-    def test_closed_streams_never_leak_into_files(self):
-        spec, output = self.spec(), self.folder / "y.npy"
-        script = f'"$0" run "{spec}" --length 4 --repeat 1 --output "{output}" >&- 2>&- <&-'
-        done = subprocess.run(["sh", "-c", script, COMMAND])
-        self.assertEqual(done.returncode, 1)
-        self.assertTrue(output.read_bytes().startswith(b"\x93NUMPY"))
-        self.assertNotIn(b"target", output.read_bytes())
+    def test_a_closed_stream_is_never_taken_for_a_file(self):
+        # Opening a pipe for writing waits for a reader: time to look at what the descriptors have become.
+        os.mkfifo(self.y)
+        script = f'exec "$0" run "{self.tiny}" --length 4 --repeat 1 --output "{self.y}" <&- >&- 2>&-'
+        process = subprocess.Popen(["sh", "-c", script, COMMAND])
+        self.addCleanup(process.kill)
+
+        def streams():
+            try:
+                return [os.readlink(f"/proc/{process.pid}/fd/{k}") for k in range(3)]
+            except FileNotFoundError:
+                return []
+
+        deadline = time.monotonic() + 30
+        while streams() != ["/dev/null"] * 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(streams(), ["/dev/null"] * 3)
+        self.assertTrue(self.y.read_bytes().startswith(b"\x93NUMPY"))
+        self.assertEqual(process.wait(timeout=60), 1)
 
 
 class ArraysRefused(TinyLayer):
