@@ -10,7 +10,7 @@
 namespace unstride::testing {
 namespace {
 
-constexpr int layers_per_seed = 60;
+constexpr int layers_per_seed = 40;
 constexpr std::int64_t compared_outputs = 400;
 constexpr std::int64_t largest_work = 30'000'000;  // multiply-adds of one layer
 
