@@ -2,6 +2,9 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <stdexcept>
+
 #include "cache/entry.h"
 
 namespace unstride::cache {
@@ -23,6 +26,15 @@ std::string labelled(const std::vector<Field>& fields) {
   return bytes;
 }
 
+std::vector<Field> checked(std::vector<Field> fields) {
+  for (auto field = fields.begin(); field != fields.end(); ++field) {
+    const auto same = [&](const Field& earlier) { return earlier.label == field->label; };
+    if (field->label.empty() || std::any_of(fields.begin(), field, same))
+      throw std::invalid_argument("cache key: field \"" + field->label + "\": labels are unique and not empty");
+  }
+  return fields;
+}
+
 }  // namespace
 
 Digest sha256(std::string_view bytes) {
@@ -42,6 +54,6 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
 }
 
 Key::Key(std::vector<Field> fields)
-    : fields_(std::move(fields)), digest_(sha256(labelled(fields_))), hex_(to_hex(digest_)) {}
+    : fields_(checked(std::move(fields))), digest_(sha256(labelled(fields_))), hex_(to_hex(digest_)) {}
 
 }  // namespace unstride::cache

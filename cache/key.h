@@ -24,7 +24,7 @@ struct Field {
 class Key {
  public:
   /// Labels are unique and not empty. Every field counts, also an empty one: unset and empty are told apart by leaving
-  /// the field out or not.
+  /// the field out or not. Throws std::invalid_argument, naming the label.
   explicit Key(std::vector<Field> fields);
 
   const std::vector<Field>& fields() const noexcept { return fields_; }

@@ -64,18 +64,20 @@ class Store {
   /// says so once and stops writing. True when the entry is there.
   bool publish(const Key& key, const Entry& entry);
 
-  /// Takes out an entry that a loader rejected.
+  /// Takes out an entry that a loader rejected. Nothing happens in a read-only store.
   void remove(const Key& key);
 
-  std::vector<EntryInfo> list() const;
-  StoreStats stats() const;  ///< cheap: no entry is opened
+  std::vector<EntryInfo> list() const;  ///< by hex
+  StoreStats stats() const;             ///< cheap: no entry is opened
+  /// Reads and verifies every byte of every entry.
   FsckReport fsck(bool remove_corrupt);
-  /// Removes the least recently used down to 80 % of the limits, and temp files left by the dead. Returns entries
-  /// removed.
+  /// When a limit is exceeded, removes the least recently used down to 80 % of the limits. Removes temp files left by
+  /// the dead in any case. Returns how many entries were removed. publish() does the same now and then.
   std::int64_t prune(const Limits& limits);
-  std::int64_t clear();
+  std::int64_t clear();  ///< Removes all entries and temp files. Returns how many entries.
 
   const std::string& root() const noexcept;
+  /// False from the start, or since the first write that the system refused.
   bool writable() const noexcept;
 
  private:
