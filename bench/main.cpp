@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
     report["peak_share"] = unstride::bench::peak_share(rounds);
     fmt::print("\n");
     report["new_lengths"] = unstride::bench::new_lengths(rounds);
+    fmt::print("\n");
+    report["warm_start"] = unstride::bench::warm_start(corpus);
     if (!output.empty()) {
       std::ofstream file(output);
       file << report.dump(2) << '\n';

@@ -15,4 +15,8 @@ nlohmann::json peak_share(int rounds);
 /// Ten lengths on one kernel: the first call at each against the median of the following ones.
 nlohmann::json new_lengths(int rounds);
 
+/// The corpus from a warm cache in fresh engines: load_ms of each layer against its cold compile, and compile() once
+/// more in the same engine.
+nlohmann::json warm_start(const std::filesystem::path& corpus);
+
 }  // namespace unstride::bench

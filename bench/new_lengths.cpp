@@ -11,7 +11,7 @@ namespace unstride::bench {
 nlohmann::json new_lengths(int rounds) {
   const LayerSpec spec{.in_channels = 256, .out_channels = 128, .kernel_size = 16, .stride = 8, .padding = 4};
   const std::vector<std::int64_t> lengths = {100, 101, 128, 200, 333, 512, 777, 1000, 1024, 1023};
-  const Engine engine({.threads = 1});
+  const Engine engine({.threads = 1, .cache = {.mode = CacheMode::off}});
   // One kernel, and buffers for the longest: a shorter run uses their beginnings.
   Workload workload(engine, spec, 1024);
 

@@ -23,7 +23,7 @@ nlohmann::json peak_share(int rounds) {
        {.in_channels = 64, .out_channels = 32, .kernel_size = 4, .stride = 2, .padding = 1},
        16384},
   };
-  const Engine engine({.threads = 1});
+  const Engine engine({.threads = 1, .cache = {.mode = CacheMode::off}});
   std::vector<Workload> workloads;
   for (const Layer& layer : layers) workloads.emplace_back(engine, layer.spec, layer.length);
 

@@ -1,10 +1,12 @@
 // What the engine asks of a compiler for one kind of device. There is one for CPUs; Engine knows no other details.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cache/layered_cache.h"
 #include "unstride/engine.hpp"
 
 namespace unstride {
@@ -38,17 +40,35 @@ struct PackedWeights::Impl {
   virtual ~Impl() = default;
 };
 
+/// Counts for EngineStatistics, from any thread.
+struct Counters {
+  std::atomic<std::int64_t> compilations = 0, hits = 0, misses = 0, reused = 0;
+};
+
+/// What every back end is given: it outlives them.
+struct BackendContext {
+  cache::LayeredCache& cache;
+  Counters& counters;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) = 0;
+  virtual CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) = 0;
+  /// What compile() looks for in the cache.
+  virtual cache::Key key(const LayerSpec& spec, const CompileOptions& options) = 0;
   virtual std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) = 0;
   virtual std::vector<TargetInfo> targets() = 0;
 };
 
 /// With `threads` threads of its own. Null in a build without LLVM.
-std::unique_ptr<Backend> make_cpu_backend(int threads);
+std::unique_ptr<Backend> make_cpu_backend(int threads, BackendContext context);
 /// What `threads` = 0 stands for.
 int default_threads();
+
+struct BundleBuilder::Impl {
+  cache::BundleWriter writer;
+};
 
 }  // namespace unstride

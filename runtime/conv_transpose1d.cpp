@@ -48,29 +48,24 @@ void ConvTranspose1d<T>::set_parameters(std::vector<T> weight, std::vector<T> bi
 }
 
 template <typename T>
-typename ConvTranspose1d<T>::Output ConvTranspose1d<T>::operator()(std::span<const T> x, std::int64_t batch,
-                                                                   std::optional<std::int64_t> output_size) const {
+typename ConvTranspose1d<T>::Output ConvTranspose1d<T>::operator()(std::span<const T> x,
+                                                                   const CallOptions& options) const {
   const LayerSpec& layer = spec();
-  if (batch < 1)
-    throw ArgumentError(fmt::format("batch: {}: must be at least 1 (the length follows from the size of x)", batch));
-  const std::int64_t rows = batch * layer.in_channels;
+  if (options.batch < 1)
+    throw ArgumentError(
+        fmt::format("batch: {}: must be at least 1 (the length follows from the size of x)", options.batch));
+  const std::int64_t rows = options.batch * layer.in_channels;
   if (std::ssize(x) % rows != 0)
     throw ArgumentError(
-        fmt::format("x: {} elements do not divide into {} x {} channels", x.size(), batch, layer.in_channels));
-  RunOptions options{.batch = batch, .length = std::ssize(x) / rows};
-  Output output;
-  output.length = output_size ? *output_size : kernel_.output_length(options.length);
-  if (output_size) with_output_size(layer, options.length, *output_size);  // throws, naming what is possible
-  options.output_size = output.length;
-  output.data.resize(static_cast<std::size_t>(batch * layer.out_channels * output.length));
-  kernel_.run(x, packed_, output.data, options);
-  return output;
-}
+        fmt::format("x: {} elements do not divide into {} x {} channels", x.size(), options.batch, layer.in_channels));
+  const std::int64_t length = std::ssize(x) / rows;
 
-template <typename T>
-typename ConvTranspose1d<T>::Output ConvTranspose1d<T>::operator()(std::span<const T> x,
-                                                                   std::optional<std::int64_t> output_size) const {
-  return (*this)(x, 1, output_size);
+  Output output;
+  output.length = options.output_size ? *options.output_size : kernel_.output_length(length);
+  if (options.output_size) with_output_size(layer, length, output.length);  // throws, naming what is possible
+  output.data.resize(static_cast<std::size_t>(options.batch * layer.out_channels * output.length));
+  kernel_.run(x, packed_, output.data, {.batch = options.batch, .length = length, .output_size = output.length});
+  return output;
 }
 
 template class ConvTranspose1d<float>;

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "codegen/cpu/compile.h"
+#include "codegen/cpu/identity.h"
 #include "codegen/cpu/targets.h"
 #include "codegen/plan/cpu_planner.h"
 #include "runtime/backend.h"
@@ -65,30 +67,72 @@ class CpuKernelImpl final : public Kernel::Impl {
   std::shared_ptr<Executor> own_threads_;
 };
 
+// A layer with the decisions made, and the key that they give.
+struct Planned {
+  plan::CpuProblem problem;
+  plan::CpuPlan plan;
+  cache::Key key;
+};
+
+// Everything that determines the object, and nothing else.
+cache::Key object_key(const plan::CpuProblem& problem, const plan::CpuPlan& plan) {
+  return cache::Key(
+      {{"kind", "cpu object"},
+       {"spec", to_json(problem.spec)},
+       {"plan", to_string(plan)},
+       {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
+       {"generator", cpu::generator_digest()},
+       {"llvm", fmt::format("{} {}", cpu::llvm_version(), cpu::llvm_build_id())},
+       {"symbol", cpu::kernel_symbol}});
+}
+
+// Bundles carry the plan that was chosen where they were made: this machine may have measured less, or have other
+// caches.
+cache::Key plan_key(const plan::CpuProblem& problem) {
+  return cache::Key(
+      {{"kind", "cpu plan"},
+       {"spec", to_json(problem.spec)},
+       {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
+       {"generator", cpu::generator_digest()}});
+}
+
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : threads_(std::make_shared<cpu::ThreadPool>(threads)) {}
+  CpuBackend(int threads, BackendContext context)
+      : context_(context), threads_(std::make_shared<cpu::ThreadPool>(threads)) {}
 
   std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) override {
     Stopwatch watch;
-    const plan::CpuProblem problem(spec, runnable_target(options.target));
-    const plan::CpuPlan plan = plan::choose_plan(problem, options.plan).plan;
-    const std::string object = cpu::compile(problem, plan, cpu::Output::object);
-    const double compile_ms = watch.lap();
-    auto code = jit_.load(object);
-    const double load_ms = watch.lap();
+    const Planned planned = plan_layer(spec, runnable_target(options.target), options.plan);
+    CompileInfo info = describe(planned);
+    cache::LayeredCache::Result object = look_up_or_build(planned, info);
+    std::unique_ptr<cpu::LoadedCode> code = load(planned, object, info);
+    info.code_bytes = std::ssize(object.entry->payload);
+    info.load_ms = watch.lap() - info.compile_ms;
 
-    auto kernel = std::make_shared<CpuKernelImpl>(cpu::CpuKernel(problem, plan, std::move(code)), threads_);
+    auto kernel =
+        std::make_shared<CpuKernelImpl>(cpu::CpuKernel(planned.problem, planned.plan, std::move(code)), threads_);
     kernel->spec = spec;
     kernel->default_threads = threads_->threads();
-    kernel->layout = fmt::format("{} {} {}", problem.lanes, to_string(plan), to_json(spec));
-    kernel->info = {.target = describe(problem.target),
-                    .plan = to_string(plan),
-                    .cache = "off",
-                    .compile_ms = compile_ms,
-                    .load_ms = load_ms,
-                    .code_bytes = static_cast<std::int64_t>(object.size())};
+    kernel->layout = fmt::format("{} {} {}", planned.problem.lanes, info.plan, to_json(spec));
+    kernel->info = std::move(info);
     return kernel;
+  }
+
+  CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
+    const Planned planned = plan_layer(spec, cpu::target(options.target), options.plan);
+    CompileInfo info = describe(planned);
+    const cache::LayeredCache::Result object = look_up_or_build(planned, info);
+    info.code_bytes = std::ssize(object.entry->payload);
+    if (bundle) {
+      bundle->impl().writer.add(planned.key, *object.entry);
+      bundle->impl().writer.add(plan_key(planned.problem), {.notes = {}, .payload = info.plan});
+    }
+    return info;
+  }
+
+  cache::Key key(const LayerSpec& spec, const CompileOptions& options) override {
+    return plan_layer(spec, cpu::target(options.target), options.plan).key;
   }
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
@@ -115,7 +159,7 @@ class CpuBackend final : public Backend {
         const plan::CpuTarget target = cpu::target(name);
         const std::string missing = cpu::missing_features(target);
         info.runs = missing.empty();
-        info.description = missing.empty() ? describe(target) : fmt::format("this processor lacks {}", missing);
+        info.description = missing.empty() ? properties(target) : fmt::format("this processor lacks {}", missing);
       } catch (const TargetError& error) {
         info.compiles = info.runs = false;
         info.description = error.what();
@@ -126,9 +170,73 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted) const {
+    plan::CpuProblem problem(spec, target);
+    std::optional<plan::CpuPlan> plan;
+    if (wanted.empty()) plan = bundled_plan(problem);
+    if (!plan) plan = plan::choose_plan(problem, wanted).plan;
+    cache::Key key = object_key(problem, *plan);
+    return {std::move(problem), *plan, std::move(key)};
+  }
+
+  // A plan that a bundle brings, if this version can still compile it.
+  std::optional<plan::CpuPlan> bundled_plan(const plan::CpuProblem& problem) const {
+    if (context_.cache.bundles().empty()) return {};
+    const auto entry = context_.cache.find_in_bundles(plan_key(problem));
+    if (!entry) return {};
+    try {
+      return plan::choose_plan(problem, entry->payload).plan;
+    } catch (const ArgumentError&) {
+      return {};
+    }
+  }
+
+  cache::LayeredCache::Result look_up_or_build(const Planned& planned, CompileInfo& info) {
+    cache::LayeredCache::Result result = context_.cache.get(planned.key, [&] { return build(planned, info); });
+    const bool off = context_.cache.mode() == CacheMode::off;
+    info.cache = off ? "off" : result.hit ? "hit" : "miss";
+    info.cache_where = result.where;
+    ++(result.hit ? context_.counters.hits : context_.counters.misses);
+    return result;
+  }
+
+  cache::Entry build(const Planned& planned, CompileInfo& info) {
+    Stopwatch watch;
+    ++context_.counters.compilations;
+    cache::Entry entry;
+    entry.payload = cpu::compile(planned.problem, planned.plan, cpu::Output::object);
+    info.compile_ms = watch.lap();
+    entry.notes = {{"compile_ms", fmt::format("{:.3f}", info.compile_ms)}};
+    return entry;
+  }
+
+  // An object from the cache that the linker rejects is a miss like any other: compiled again, once.
+  std::unique_ptr<cpu::LoadedCode> load(const Planned& planned, cache::LayeredCache::Result& object,
+                                        CompileInfo& info) {
+    try {
+      return jit_.load(object.entry->payload);
+    } catch (const CompileError& error) {
+      if (!object.hit || context_.cache.mode() == CacheMode::require) throw;
+      context_.cache.reject(planned.key, error.what());
+    }
+    object = {std::make_shared<const cache::Entry>(build(planned, info)), false, {}};
+    info.cache = "miss";
+    return jit_.load(object.entry->payload);
+  }
+
+  static CompileInfo describe(const Planned& planned) {
+    CompileInfo info;
+    info.target = describe(planned.problem.target);
+    info.plan = to_string(planned.plan);
+    return info;
+  }
+
+  static std::string properties(const plan::CpuTarget& target) {
+    return fmt::format("{}, {}-bit vectors, LLVM {}", target.base_cpu, target.vector_bytes * 8, cpu::llvm_version());
+  }
+
   static std::string describe(const plan::CpuTarget& target) {
-    return fmt::format("{} ({}, {}-bit vectors, LLVM {})", target.name, target.base_cpu, target.vector_bytes * 8,
-                       cpu::llvm_version());
+    return fmt::format("{} ({})", target.name, properties(target));
   }
 
   static plan::CpuTarget runnable_target(std::string_view name) {
@@ -138,14 +246,15 @@ class CpuBackend final : public Backend {
     return target;
   }
 
+  BackendContext context_;
   cpu::Jit jit_;
   std::shared_ptr<cpu::ThreadPool> threads_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) {
-  return std::make_unique<CpuBackend>(threads);
+std::unique_ptr<Backend> make_cpu_backend(int threads, BackendContext context) {
+  return std::make_unique<CpuBackend>(threads, context);
 }
 int default_threads() {
   return cpu::available_processors();
@@ -159,7 +268,7 @@ int default_threads() {
 
 namespace unstride {
 
-std::unique_ptr<Backend> make_cpu_backend(int) {
+std::unique_ptr<Backend> make_cpu_backend(int, BackendContext) {
   return nullptr;
 }
 int default_threads() {

@@ -1,7 +1,6 @@
 #include "codegen/cpu/compile.h"
 
 #include <fmt/format.h>
-#include <llvm/Config/llvm-config.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -76,10 +75,6 @@ std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, 
     if (machine->addPassesToEmitFile(passes, out, nullptr, type)) throw CompileError("LLVM cannot emit this file type");
     passes.run(module);
   });
-}
-
-std::string llvm_version() {
-  return LLVM_VERSION_STRING;
 }
 
 }  // namespace unstride::cpu

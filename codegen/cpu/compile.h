@@ -13,7 +13,4 @@ enum class Output { ir, assembly, object };
 /// Throws CompileError with LLVM's message.
 std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, Output output);
 
-/// "19.1.7"
-std::string llvm_version();
-
 }  // namespace unstride::cpu

@@ -60,17 +60,13 @@ plan::CpuTarget describe(const Level& level, std::string_view name) {
   return target;
 }
 
+// The best level this processor has, and no feature beyond it: kernels then serve every machine of the level, and one
+// cache or bundle all of them.
 plan::CpuTarget host() {
   const auto features = host_features();
   for (const Level& level : levels) {
     if (!missing(level, features).empty()) continue;
     plan::CpuTarget target = describe(level, "cpu");
-    std::vector<std::string> list;
-    for (const auto& feature : features)
-      list.push_back(fmt::format("{}{}", feature.second ? '+' : '-',
-                                 std::string_view(feature.first().data(), feature.first().size())));
-    std::ranges::sort(list);
-    target.features = fmt::format("{}", fmt::join(list, ","));
     target.l1_bytes = cache_size(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
     target.l2_bytes = cache_size(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
     return target;

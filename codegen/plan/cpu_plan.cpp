@@ -20,7 +20,8 @@ class Fields {
       if (word.empty()) continue;
       const auto equals = word.find('=');
       if (equals != word.npos) {
-        values_[word.substr(0, equals)] = word.substr(equals + 1);
+        if (!values_.emplace(word.substr(0, equals), word.substr(equals + 1)).second)
+          throw ArgumentError(fmt::format("plan: \"{}\": given twice", word.substr(0, equals)));
       } else if (name_.empty()) {
         name_ = word;
       } else {

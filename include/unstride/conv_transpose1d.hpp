@@ -15,17 +15,20 @@ template <typename T>
 class UNSTRIDE_API ConvTranspose1d {
  public:
   struct Output {
-    std::vector<T> data;  ///< (batch, out_channels, length), or (out_channels, length) if unbatched
+    std::vector<T> data;  ///< (batch, out_channels, length)
     std::int64_t length = 0;
+  };
+
+  struct CallOptions {
+    std::int64_t batch = 1;
+    std::optional<std::int64_t> output_size = {};  ///< decides output_padding, where given
   };
 
   /// T is float or double and must match spec.dtype.
   ConvTranspose1d(const Engine& engine, LayerSpec spec, std::uint64_t seed = 0);
 
-  /// Batched input x (batch, in_channels, L). output_size, where given, decides output_padding.
-  Output operator()(std::span<const T> x, std::int64_t batch, std::optional<std::int64_t> output_size = {}) const;
-  /// Unbatched input x (in_channels, L).
-  Output operator()(std::span<const T> x, std::optional<std::int64_t> output_size = {}) const;
+  /// x: (batch, in_channels, L). An unbatched input (in_channels, L) is a batch of one. L follows from the size of x.
+  Output operator()(std::span<const T> x, const CallOptions& options = {}) const;
 
   void set_parameters(std::vector<T> weight, std::vector<T> bias = {});
   const std::vector<T>& weight() const noexcept { return weight_; }

@@ -8,10 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "unstride/cache.hpp"
 #include "unstride/executor.hpp"
 #include "unstride/spec.hpp"
 
 namespace unstride {
+
+// NOLINTBEGIN(google-explicit-constructor): any contiguous elements are meant to convert.
 
 /// Read-only elements in host memory, and their type. Spans and vectors of float or double convert.
 struct ConstBuffer {
@@ -39,6 +42,8 @@ struct Buffer {
   Buffer(std::vector<float>& v) : Buffer(std::span<float>(v)) {}
   Buffer(std::vector<double>& v) : Buffer(std::span<double>(v)) {}
 };
+
+// NOLINTEND(google-explicit-constructor)
 
 /// What a run needs beyond the layer. Pitches are the distance between neighbouring channels, in elements.
 struct RunOptions {
@@ -69,11 +74,12 @@ class UNSTRIDE_API PackedWeights {
 
 /// What one compilation cost and produced.
 struct CompileInfo {
-  std::string target;     ///< "cpu:x86-64-v4 (host)", ...
-  std::string plan;       ///< the plan in the form that CompileOptions::plan accepts
-  std::string cache;      ///< "hit", "miss" or "off"
-  double compile_ms = 0;  ///< plan, emit and build; 0 on a cache hit
-  double load_ms = 0;     ///< from machine code to callable
+  std::string target;            ///< "cpu:x86-64-v4 (host)", ...
+  std::string plan;              ///< the plan in the form that CompileOptions::plan accepts
+  std::string cache;             ///< "hit", "miss" or "off"
+  std::string cache_where = {};  ///< of a hit: the cache's directory or the bundle
+  double compile_ms = 0;         ///< plan, emit and build; 0 on a cache hit
+  double load_ms = 0;            ///< the rest until it can be called: on a hit find, verify and link
   std::int64_t code_bytes = 0;
 };
 
@@ -105,13 +111,14 @@ class UNSTRIDE_API Kernel {
 
 struct EngineOptions {
   int threads = 0;  ///< threads for a run; 0 means one for each processor this process may use
+  CacheOptions cache = {};
 };
 
 struct CompileOptions {
   /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512).
   std::string target = "cpu";
   /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
-  std::string plan;
+  std::string plan = {};
 };
 
 /// What `Engine::emit` can produce for a layer.
@@ -129,8 +136,28 @@ class UNSTRIDE_API Engine {
  public:
   explicit Engine(EngineOptions options = {});
 
-  /// Throws SpecError, TargetError or CompileError.
+  /// Takes the kernel from memory, from the cache, or compiles it. Threads and processes that ask for the same at once
+  /// compile it once. Throws SpecError, TargetError, CompileError, or CacheMissError in mode require.
   Kernel compile(const LayerSpec& spec, const CompileOptions& options = {}) const;
+
+  /// Brings the layer into the cache without loading it, for any target this build compiles for, also one that this
+  /// machine cannot run; and into `bundle`, together with the plan that was chosen.
+  CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options = {},
+                         BundleBuilder* bundle = nullptr) const;
+
+  /// Whether compile() would find the layer in the cache, and if not, what differs. Compiles nothing.
+  CacheExplanation explain(const LayerSpec& spec, const CompileOptions& options = {}) const;
+
+  // The cache itself. Entries are named by their keys, as listed.
+  std::vector<CacheEntry> cache_entries() const;
+  CacheStats cache_stats() const;
+  CacheCheck cache_check(bool remove_corrupt);                                 ///< reads every byte
+  std::int64_t cache_prune(std::int64_t max_bytes, std::int64_t max_entries);  ///< to 80 % of these; entries removed
+  std::int64_t cache_clear();                                                  ///< entries removed; bundles stay
+  /// The payload of an entry: for CPUs a relocatable ELF object. Throws ArgumentError when there is no such key.
+  std::string cache_extract(const std::string& key) const;
+
+  EngineStatistics statistics() const;
 
   /// The chosen plan and its rivals (text), LLVM IR (text), assembly (text) or a relocatable object (bytes).
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options = {}) const;

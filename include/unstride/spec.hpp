@@ -18,11 +18,12 @@ enum class Math { strict, fast };
 UNSTRIDE_API std::string_view name(DType dtype) noexcept;
 UNSTRIDE_API std::int64_t size_in_bytes(DType dtype) noexcept;
 
-/// An elementwise function applied to the input (prologue) or to the output (epilogue).
+/// An elementwise function applied to the input (prologue) or to the output (epilogue). NaN stays NaN; otherwise
+/// relu(v) = v > 0 ? v : +0 and leaky_relu(v) = v > 0 ? v : v * negative_slope.
 struct Activation {
   enum class Op { none, relu, leaky_relu };
   Op op = Op::none;
-  double negative_slope = 0.01;  ///< leaky_relu only: f(v) = v > 0 ? v : v * negative_slope
+  double negative_slope = 0.01;  ///< leaky_relu only
 
   friend bool operator==(const Activation&, const Activation&) = default;
 };

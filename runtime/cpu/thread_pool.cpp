@@ -68,8 +68,7 @@ void ThreadPool::worker() {
 }
 
 void ThreadPool::parallel(int count, void (*task)(void* context, int index), void* context) {
-  const std::unique_lock lock(caller_, std::try_to_lock);
-  if (!lock || workers_.empty() || count <= 1) {
+  if (workers_.empty() || count <= 1 || busy_.test_and_set(std::memory_order_acquire)) {
     for (int index = 0; index < count; ++index) task(context, index);
     return;
   }
@@ -85,6 +84,7 @@ void ThreadPool::parallel(int count, void (*task)(void* context, int index), voi
   const auto everyone_left = [&] { return gate_.load() == 0; };
   while (!spin_until(everyone_left))
     if (const std::uint32_t inside = gate_.load(); inside != 0) gate_.wait(inside);
+  busy_.clear(std::memory_order_release);
 }
 
 }  // namespace unstride::cpu

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -42,7 +41,7 @@ class ThreadPool final : public Executor {
   static constexpr std::uint32_t open = 1u << 31;
 
   Job job_;
-  std::mutex caller_;                     // held by the call that uses the pool
+  std::atomic_flag busy_;                 // set by the call that uses the pool
   std::atomic<std::uint32_t> gate_ = 0;   // `open` while workers may join the job, plus how many have
   std::atomic<std::uint32_t> epoch_ = 0;  // counts jobs, so that workers can sleep on it
   std::atomic<bool> stop_ = false;

@@ -57,7 +57,7 @@ TEST(Module, ComputesTheLayerOfItsParameters) {
   LayerData<float> data(spec, 2, 20);
   data.w = module.weight();
   data.b = module.bias();
-  const auto y = module(data.x, 2);
+  const auto y = module(data.x, {.batch = 2});
   EXPECT_EQ(y.length, module.kernel().output_length(20));
   EXPECT_TRUE(equals_strict_chain(data, y.data));
 }
@@ -74,7 +74,7 @@ TEST(Module, TakesUnbatchedInput) {
   const LayerSpec spec = layer(3, 2, 4, 2);
   const ConvTranspose1d<float> module(engine(), spec);
   const LayerData<float> data(spec, 1, 10);
-  EXPECT_EQ(module(data.x).data, module(data.x, 1).data);
+  EXPECT_EQ(module(data.x).data, module(data.x, {.batch = 1}).data);
 }
 
 TEST(Module, AnOutputSizeStandsForAnOutputPadding) {
@@ -87,12 +87,12 @@ TEST(Module, AnOutputSizeStandsForAnOutputPadding) {
     LayerData<float> padded(spec, 1, 10);
     padded.w = module.weight();
     padded.b = module.bias();
-    const auto y = module(data.x, std::optional(shortest + output_padding));
+    const auto y = module(data.x, {.output_size = shortest + output_padding});
     EXPECT_EQ(y.length, shortest + output_padding);
     EXPECT_TRUE(equals_strict_chain(padded, y.data));
   }
-  EXPECT_THROW(module(data.x, std::optional(shortest + 3)), SpecError);
-  EXPECT_THROW(module(data.x, std::optional(shortest - 1)), SpecError);
+  EXPECT_THROW(module(data.x, {.output_size = shortest + 3}), SpecError);
+  EXPECT_THROW(module(data.x, {.output_size = shortest - 1}), SpecError);
 }
 
 TEST(Module, ParametersThatDoNotFitLeaveTheOldOnesInPlace) {

@@ -1,0 +1,77 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "measurements.h"
+#include "statistics.h"
+#include "tools/support/corpus.h"
+#include "unstride/unstride.hpp"
+
+namespace unstride::bench {
+
+namespace {
+
+// A cache of its own, removed in the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("unstride-bench-{}", getpid())) {
+    std::filesystem::create_directory(path_);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string string() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+nlohmann::json warm_start(const std::filesystem::path& corpus) {
+  const TemporaryFolder folder;
+  const std::vector<tools::CorpusLayer> layers = tools::read_corpus(corpus);
+  const auto fresh_engine = [&](CacheMode mode) {
+    return Engine(
+        {.threads = 1, .cache = {.mode = mode, .directory = folder.string(), .bundles = std::vector<std::string>{}}});
+  };
+
+  const double cold_s = seconds([&] {
+    const Engine engine = fresh_engine(CacheMode::read_write);
+    for (const tools::CorpusLayer& layer : layers) engine.compile(layer.spec);
+  });
+
+  // Once in one engine, as a process would load a model; and each layer in an engine of its own, linker start included.
+  const Engine warm = fresh_engine(CacheMode::require);
+  const double warm_s = seconds([&] {
+    for (const tools::CorpusLayer& layer : layers) warm.compile(layer.spec);
+  });
+  std::vector<double> load_ms, first_load_ms, again_us;
+  for (const tools::CorpusLayer& layer : layers) {
+    load_ms.push_back(warm.compile(layer.spec).info().load_ms);
+    first_load_ms.push_back(fresh_engine(CacheMode::require).compile(layer.spec).info().load_ms);
+    again_us.push_back(1e6 * seconds([&] { warm.compile(layer.spec); }));
+  }
+
+  const auto worst = [](const std::vector<double>& values) { return *std::ranges::max_element(values); };
+  fmt::print("the corpus, {} layers: cold {:.0f} ms, from the cache {:.0f} ms, {:.0f} times less\n", layers.size(),
+             1e3 * cold_s, 1e3 * warm_s, cold_s / warm_s);
+  fmt::print("  load (find, verify, link): median {:.2f} ms, worst {:.2f} ms; in a fresh engine {:.2f} ms, {:.2f} ms\n",
+             median(load_ms), worst(load_ms), median(first_load_ms), worst(first_load_ms));
+  fmt::print("  compile() again in one engine: median {:.2f} us, worst {:.2f} us; {} compilations in all warm runs\n",
+             median(again_us), worst(again_us), warm.statistics().compilations);
+  return {{"cold_s", cold_s},
+          {"warm_s", warm_s},
+          {"load_ms", {{"median", median(load_ms)}, {"max", worst(load_ms)}}},
+          {"first_load_ms", {{"median", median(first_load_ms)}, {"max", worst(first_load_ms)}}},
+          {"again_us", {{"median", median(again_us)}, {"max", worst(again_us)}}},
+          {"warm_compilations", warm.statistics().compilations}};
+}
+
+}  // namespace unstride::bench

@@ -1,0 +1,78 @@
+// The layers of the cache - a store that is written to, then read-only bundles - and the modes in which they are used.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/bundle.h"
+#include "cache/single_flight.h"
+#include "cache/store.h"
+#include "unstride/cache.hpp"
+
+namespace unstride::cache {
+
+struct LayeredOptions {
+  CacheMode mode = CacheMode::read_write;
+  std::string root;  ///< of the store; empty: none
+  std::vector<std::string> bundles;
+  std::vector<std::string> trusted_keys;
+  std::string xdg_runtime_dir;  ///< where locks go, if it is private
+  bool trust_foreign = false;
+  Limits limits = {};
+  std::chrono::milliseconds lock_limit{60'000};
+  Report report = {};
+};
+
+/// The nearest entry to a key that was not found.
+struct Nearest {
+  std::string hex, where;
+  std::vector<Field> fields;
+};
+
+class LayeredCache {
+ public:
+  explicit LayeredCache(LayeredOptions options);
+
+  struct Result {
+    std::shared_ptr<const Entry> entry;
+    bool hit = false;
+    std::string where;  ///< of a hit
+  };
+
+  /// The entry for this key, from a layer or from `build`, as the mode says. Concurrent calls for one key build it
+  /// once. Throws CacheMissError in mode require, CompileError in mode verify when the bytes differ, and what build
+  /// throws.
+  Result get(const Key& key, const std::function<Entry()>& build);
+
+  /// Looks into the layers, whatever the mode says about compiling. Nothing in the modes that do not read.
+  Result find(const Key& key);
+  /// The same in the read-only bundles alone.
+  std::optional<Entry> find_in_bundles(const Key& key) const;
+
+  /// Takes out what a loader rejected, and says so.
+  void reject(const Key& key, const std::string& reason);
+
+  /// By the number of equal fields. Reads every header: for people who wait for an answer, not for look-ups.
+  std::optional<Nearest> nearest(const Key& key) const;
+
+  CacheMode mode() const noexcept { return options_.mode; }
+  Store* store() const noexcept { return store_.get(); }
+  const std::vector<std::unique_ptr<Bundle>>& bundles() const noexcept { return bundles_; }
+
+ private:
+  Entry build_and_verify(const Key& key, const std::function<Entry()>& build);
+
+  LayeredOptions options_;
+  std::unique_ptr<Store> store_;
+  std::vector<std::unique_ptr<Bundle>> bundles_;
+  SingleFlight flights_;
+};
+
+/// "no entry for this kernel; the nearest, in /..., differs in target: wanted ..., found ...".
+std::string describe_miss(const Key& key, const std::optional<Nearest>& nearest);
+
+}  // namespace unstride::cache

@@ -1,0 +1,34 @@
+// The kernels that an engine has made, so that compiling a layer again costs a look-up.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "runtime/backend.h"
+
+namespace unstride {
+
+class KernelTable {
+ public:
+  std::shared_ptr<const Kernel::Impl> find(const LayerSpec& spec, const CompileOptions& options) const;
+  void insert(const LayerSpec& spec, const CompileOptions& options, std::shared_ptr<const Kernel::Impl> kernel);
+
+ private:
+  // Beyond this, kernels that nobody else holds are let go: they are still on disk.
+  static constexpr std::size_t enough = 1024;
+
+  struct Request {
+    LayerSpec spec;
+    std::string target, plan;
+    friend bool operator==(const Request&, const Request&) = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Request& request) const noexcept;
+  };
+
+  mutable std::mutex mutex_;
+  std::unordered_map<Request, std::shared_ptr<const Kernel::Impl>, Hash> kernels_;
+};
+
+}  // namespace unstride
