@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
 
   try {
     std::filesystem::create_directories(output);
-    const unstride::Engine engine;
+    // Shows what compiling costs, also when the demo has run before.
+    const unstride::Engine engine({.cache = {.mode = unstride::CacheMode::off}});
     bool good = demo::speech_round_trip(engine, recording, output);
     if (!corpus.empty()) good = demo::layer_table(engine, corpus) && good;
     fmt::print("\nThe synthesised speech is in {}, the spectrograms before and after in {}.\n",

@@ -68,12 +68,12 @@ TEST(Sharing, WeightsServeAnotherKernelOfTheSameLayerAndPlan) {
   const LayerSpec spec = layer(4, 3, 5, 2);
   const LayerData<float> data(spec, 1, 30);
   const PackedWeights weights = engine().compile(spec).pack(data.w, data.b);
-  const Engine another({.threads = 1});
+  const Engine another({.threads = 1, .cache = {.mode = CacheMode::off}});
   EXPECT_TRUE(equals_strict_chain(data, run(another.compile(spec), weights, data)));
 }
 
 TEST(Sharing, AnEngineIsACopyableHandle) {
-  std::optional<Engine> original(EngineOptions{.threads = 2});
+  std::optional<Engine> original(EngineOptions{.threads = 2, .cache = {.mode = CacheMode::off}});
   const Engine copy = *original;
   original.reset();
   EXPECT_EQ(copy.threads(), 2);

@@ -11,7 +11,7 @@
 int main() {
   const unstride::LayerSpec spec = unstride::parse_spec(
       R"({"op": "conv_transpose1d", "in_channels": 1, "out_channels": 1, "kernel_size": 3, "stride": 2, "bias": false})");
-  const unstride::Engine engine({.threads = 1});
+  const unstride::Engine engine({.threads = 1, .cache = {.mode = unstride::CacheMode::off}});
   unstride::ConvTranspose1d<float> module(engine, spec);
   module.set_parameters({1, 2, 3});
   const std::vector<float> x = {1, 10};
