@@ -36,7 +36,7 @@ std::string lock_folder(const std::string& xdg_runtime_dir, const std::string& r
 struct SingleFlightOptions {
   /// Where locks go: lock_folder(xdg_runtime_dir, root), asked for at the first miss. With neither, only the threads of
   /// this process wait for each other.
-  std::string xdg_runtime_dir, root;
+  std::string xdg_runtime_dir = {}, root = {};
   std::chrono::milliseconds lock_limit = std::chrono::seconds(60);  ///< how long to wait for another process
   Report report = {};
 };
