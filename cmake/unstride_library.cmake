@@ -25,6 +25,9 @@ set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/unstride)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/unstride-config.cmake.in
                               ${PROJECT_BINARY_DIR}/unstride-config.cmake INSTALL_DESTINATION ${config_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/unstride-config-version.cmake COMPATIBILITY SameMinorVersion)
+if(UNSTRIDE_LLVM)
+  set(UNSTRIDE_PC_LLVM "-L${LLVM_LIBRARY_DIR} -lLLVM-${LLVM_VERSION_MAJOR}")
+endif()
 file(RELATIVE_PATH UNSTRIDE_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/unstride.pc.in ${PROJECT_BINARY_DIR}/unstride.pc @ONLY)
 
