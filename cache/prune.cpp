@@ -21,13 +21,13 @@ constexpr double share_per_look = 0.02;
 struct Candidate {
   std::string hex;
   struct stat status {};
-  std::int64_t used = 0;
 };
 
-// Equal stamps, as after a jump of the clock: by the raw stamp, then by name, so that any process chooses the same.
+// Stamps from the future, left before the clock jumped back, come last and in their order: all were used after those of
+// the past. Equal ones go by name, so that any process chooses the same.
 bool used_earlier(const Candidate& a, const Candidate& b) {
   const auto order = [](const Candidate& c) {
-    return std::tuple(c.used, c.status.st_mtim.tv_sec, c.status.st_mtim.tv_nsec, std::string_view(c.hex));
+    return std::tuple(c.status.st_mtim.tv_sec, c.status.st_mtim.tv_nsec, std::string_view(c.hex));
   };
   return order(a) < order(b);
 }
@@ -70,7 +70,7 @@ std::int64_t prune_entries(int root, bool trust_foreign, const Limits& limits, s
   std::vector<Candidate> entries;
   std::int64_t bytes = 0;
   for_each_entry(root, trust_foreign, [&](int, const std::string& hex, const struct stat& status) {
-    entries.push_back({hex, status, last_used(status, now)});
+    entries.push_back({hex, status});
     bytes += status.st_size;
   });
   auto count = static_cast<std::int64_t>(entries.size());

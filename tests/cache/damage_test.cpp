@@ -1,6 +1,9 @@
 // Damaged entry files: a miss, removed, said once, compiled again and right.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include "cache/file_io.h"
 #include "tests/cache/cache_testing.h"
 
 namespace unstride::cache::testing {
@@ -79,6 +82,17 @@ TEST_F(Damage, AHugeHoleIsNotReadIntoMemory) {
   write_file(path, "");
   ASSERT_EQ(::truncate(path.c_str(), std::int64_t{1} << 29), 0);
   EXPECT_FALSE(store->find(key));
+}
+
+TEST_F(Damage, OnlyTheVeryFileThatWasSeenIsRemoved) {
+  // While a reader looks at a damaged file, another process may have put a good one in its place.
+  const Fd seen = open_at(AT_FDCWD, path.c_str(), O_RDONLY);
+  const struct stat status = status_of(path);
+  ASSERT_TRUE(store->publish(key, entry_number(1, 50)));
+  EXPECT_FALSE(unlink_same(AT_FDCWD, path.c_str(), status));
+  EXPECT_TRUE(store->find(key));
+  EXPECT_TRUE(unlink_same(AT_FDCWD, path.c_str(), status_of(path)));
+  EXPECT_FALSE(exists(path));
 }
 
 TEST_F(Damage, AReadOnlyStoreLeavesTheFileAlone) {

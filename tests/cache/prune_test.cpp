@@ -48,6 +48,7 @@ TEST_F(Prune, StampsFromTheFutureCountAsNow) {
   constexpr std::int64_t year = 365 * 86'400;
   for (int n = 0; n < 5; ++n) publish(n, -year - n);
   for (int n = 5; n < 10; ++n) publish(n, 3600 + n);
+  for (const EntryInfo& info : store->list()) EXPECT_LE(info.last_used, time_now());
   EXPECT_EQ(store->prune({.max_entries = 9}), 3);
   // The old ones went, not those of the future; and these age from now on.
   for (int n = 0; n < 10; ++n) EXPECT_EQ(has(n), n < 7) << n;
