@@ -37,7 +37,7 @@ class Fields {
   }
 
   std::array<std::uint8_t, 32> bytes32() {
-    std::array<std::uint8_t, 32> value;
+    std::array<std::uint8_t, 32> value = {};
     std::copy_n(rest_.begin(), value.size(), value.begin());
     rest_.remove_prefix(value.size());
     return value;
@@ -122,13 +122,12 @@ std::vector<BundleRecord> parse_bundle_index(const BundleHeader& header, std::st
     record.content = fields.bytes32();
     if (previous != nullptr && !(*previous < record.key)) damaged("its index is not sorted");
     previous = &record.key;
-    // `end` never exceeds the size of the file plus the largest entry, so that nothing here can wrap.
+    // At most 2^20 entries of at most 2^30 bytes: `end` cannot wrap, and it never falls.
     if (record.size > max_entry_bytes) damaged("an entry is too large");
     if (record.offset != support::round_up(end, bundle_alignment)) damaged("an entry is not where it belongs");
     end = record.offset + record.size;
-    if (end > header.file_bytes) damaged("an entry reaches past the end");
   }
-  if (end != header.file_bytes) damaged("bytes follow its last entry");
+  if (end != header.file_bytes) damaged("its last entry does not end where the file ends");
   return records;
 }
 

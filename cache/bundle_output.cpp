@@ -16,7 +16,7 @@ namespace {
 
 // Not to be guessed, so that nobody can have put a file there; O_EXCL refuses one all the same.
 std::string temp_name() {
-  std::array<std::uint8_t, 8> random;
+  std::array<std::uint8_t, 8> random = {};
   randombytes_buf(random.data(), random.size());
   return ".unstride-" + to_hex(random) + ".tmp";
 }

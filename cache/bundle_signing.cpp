@@ -77,7 +77,7 @@ std::string read_key(const std::string& path, std::string_view label, std::size_
     fail_at(path, "other users have access to this secret key; run 'chmod 600 " + path + "'");
   }
 
-  std::array<char, 256> text;  // longer than any key file
+  std::array<char, 256> text = {};  // longer than any key file
   const ssize_t size = ::pread(file.get(), text.data(), text.size(), 0);
   if (size < 0) fail_with_errno(path, "cannot read it");
   std::string_view line(text.data(), static_cast<std::size_t>(size));
@@ -100,8 +100,8 @@ std::string read_key(const std::string& path, std::string_view label, std::size_
 /// A secret key ends in its public key. Where the two do not belong together, nobody could verify its signatures.
 bool is_whole(std::string_view secret_key) {
   if (secret_key.size() != secret_key_bytes) return false;
-  std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> public_key;
-  std::array<unsigned char, crypto_sign_SECRETKEYBYTES> again;
+  std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> public_key = {};
+  std::array<unsigned char, crypto_sign_SECRETKEYBYTES> again = {};
   crypto_sign_seed_keypair(public_key.data(), again.data(), data(secret_key));  // its first half is the seed
   sodium_memzero(again.data(), again.size());
   return sodium_memcmp(public_key.data(), data(secret_key) + secret_key_bytes - public_key_bytes, public_key.size()) ==

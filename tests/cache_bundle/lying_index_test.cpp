@@ -127,7 +127,7 @@ TEST(BundleLies, BytesAfterTheLastEntry) {
   Lie lie;
   lie.bytes += std::string(64, 'x');
   put_number(lie.bytes, file_bytes_at, lie.bytes.size());
-  lie.expect_refused("bytes follow");
+  lie.expect_refused("does not end where the file ends");
 }
 
 TEST(BundleLies, AReservedField) {

@@ -61,6 +61,26 @@ TEST(BundleSignature, ATamperedBundleIsRefused) {
   expect_refused({.path = folder / "b", .trusted_keys = {public_key}}, "not signed", "sign it");
 }
 
+/// The entry that an attacker would put in: whole, for the same key, of the same size. Only the signed index tells.
+TEST(BundleSignature, CoversThePayloads) {
+  const TestFolder folder;
+  writer_of(3).write(folder / "b", secret_key);
+  std::string bytes = read_file(folder / "b");
+  Entry evil = entry_of(1);
+  evil.payload.replace(0, 4, "evil");
+  const std::string before = encode(key_of(1), entry_of(1)), after = encode(key_of(1), evil);
+  ASSERT_EQ(before.size(), after.size());
+  bytes.replace(bytes.find(before), before.size(), after);
+  write_file(folder / "b", bytes);
+
+  const Lines lines;
+  const auto bundle = Bundle::open({.path = folder / "b", .trusted_keys = {public_key}, .report = lines.report()});
+  ASSERT_TRUE(bundle);
+  EXPECT_FALSE(bundle->find(key_of(1)));
+  EXPECT_EQ(lines.lines->size(), 1U);
+  EXPECT_TRUE(has(*bundle, 0) && has(*bundle, 2));
+}
+
 TEST(BundleSignature, OfSomethingElseWithTheSameKeyDoesNotServe) {
   const TestFolder folder;
   writer_of(3).write(folder / "b", secret_key);
