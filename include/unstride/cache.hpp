@@ -124,9 +124,9 @@ class UNSTRIDE_API BundleBuilder {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Makes a pair of Ed25519 keys to sign bundles with and to check them by: two files of one line of text each, the secret
-/// one readable by this user only. Throws Error, naming the file and the reason, where one of them exists already or
-/// cannot be written; then neither is left.
+/// Makes a pair of Ed25519 keys, to sign bundles with and to check them by: two files of one line of text each, the
+/// secret one readable by this user only. Throws Error, naming the file and the reason, where one of them exists
+/// already or cannot be written; then neither is left.
 UNSTRIDE_API void generate_signing_keys(const std::string& secret_path, const std::string& public_path);
 /// The 64 bytes that BundleBuilder::write takes. Throws Error, also for a file that other users have access to.
 UNSTRIDE_API std::string read_secret_key(const std::string& path);
