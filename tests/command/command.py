@@ -1,7 +1,9 @@
 """Runs the unstride command the way users do, and says what it must always keep to."""
 
+import atexit
 import json
 import os
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -10,7 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = os.environ.get("UNSTRIDE_COMMAND", "unstride")
+CACHE_VARIABLES = ["UNSTRIDE_CACHE", "UNSTRIDE_CACHE_DIR", "UNSTRIDE_BUNDLE_PATH", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"]
 LAYER = {"op": "conv_transpose1d", "in_channels": 4, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1}
+
+
+def keep_away_from_the_users_cache():
+    """However a test starts the command, it finds a cache and a home of these tests."""
+    folder = tempfile.mkdtemp(prefix="unstride-command-home-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for variable in CACHE_VARIABLES:
+        os.environ.pop(variable, None)
+    os.environ["HOME"] = folder
+    os.environ["UNSTRIDE_CACHE_DIR"] = os.path.join(folder, "cache")
+
+
+keep_away_from_the_users_cache()
 
 
 @dataclass

@@ -8,7 +8,7 @@ import unittest
 
 from command import COMMAND, CommandTest, unstride
 
-SUBCOMMANDS = ["info", "check", "compile", "run"]
+SUBCOMMANDS = ["info", "check", "compile", "run", "precompile", "cache"]
 
 
 class Help(CommandTest):
@@ -38,7 +38,7 @@ class Info(CommandTest):
 
 class WrongUsage(CommandTest):
     def test_no_or_an_unknown_subcommand(self):
-        self.assertIn("a subcommand is missing: info, check, compile or run", self.refuse(2))
+        self.assertIn("a subcommand is missing: info, check, compile, run, precompile or cache", self.refuse(2))
         self.assertIn("frobnicate", self.refuse(2, "frobnicate"))
 
     def test_unknown_options_are_named(self):
@@ -46,7 +46,7 @@ class WrongUsage(CommandTest):
             self.assertIn("--lenght", self.refuse(2, subcommand, "layer.json", "--lenght", "5"))
 
     def test_a_missing_spec_is_named(self):
-        for subcommand in ["check", "compile", "run"]:
+        for subcommand in ["check", "compile", "run", "precompile"]:
             self.assertIn("SPEC", self.refuse(2, subcommand))
 
     def test_numbers_are_refused_with_what_is_allowed(self):

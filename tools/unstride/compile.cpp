@@ -87,7 +87,7 @@ Outcome compile(const Arguments& arguments, bool json) {
   const Product& product = find_product(arguments.emit);
   SpecInput input = read_specs(arguments.specs);
   require_usable(product, arguments, input.specs.size(), json);
-  const Engine engine;
+  const Engine engine({.cache = {.mode = CacheMode::off}});  // emit() makes everything anew
   require_known_target(engine, arguments.target);
   const bool to_files = !arguments.folder.empty();
   std::vector<fs::path> paths;

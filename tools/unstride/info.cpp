@@ -1,8 +1,10 @@
-// unstride info: versions, and the targets found.
+// unstride info: versions, the targets found, and where the cache is.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 
+#include "tools/unstride/cache_options.h"
 #include "tools/unstride/subcommand.h"
 #include "unstride/engine.hpp"
 
@@ -20,8 +22,9 @@ const char* ability(const TargetInfo& target) {
   return target.compiles ? "compiles" : "-";
 }
 
-Outcome info() {
-  const Engine engine;
+Outcome info(const CacheArguments& arguments) {
+  const Engine engine({.cache = cache_options(arguments)});
+  const CacheStats cache = engine.cache_stats();
   const std::vector<TargetInfo> targets = engine.targets();
 
   Outcome outcome;
@@ -29,6 +32,8 @@ Outcome info() {
   outcome.json["llvm"] = llvm_version ? Json(llvm_version) : Json(nullptr);
   outcome.json["cuda"] = nullptr;
   outcome.json["threads"] = engine.threads();
+  outcome.json["cache"] = {{"directory", cache.directory.empty() ? Json(nullptr) : Json(cache.directory)},
+                           {"mode", name(cache.mode)}};
   outcome.json["targets"] = Json::array();
   for (const TargetInfo& target : targets) {
     outcome.json["targets"].push_back({{"name", target.name},
@@ -37,8 +42,10 @@ Outcome info() {
                                        {"runs", target.runs}});
   }
 
-  outcome.text = fmt::format("unstride  {}\nLLVM      {}\nCUDA      {}\nthreads   {}\n\n", version(),
+  outcome.text = fmt::format("unstride  {}\nLLVM      {}\nCUDA      {}\nthreads   {}\n", version(),
                              llvm_version ? llvm_version : "not built in", "not built in", engine.threads());
+  outcome.text +=
+      fmt::format("cache     {} ({})\n\n", cache.directory.empty() ? "no folder" : cache.directory, name(cache.mode));
   std::size_t width = 0;
   for (const TargetInfo& target : targets) width = std::max(width, target.name.size());
   for (const TargetInfo& target : targets) {
@@ -50,8 +57,11 @@ Outcome info() {
 }  // namespace
 
 Subcommand add_info(CLI::App& root) {
-  CLI::App* app = root.add_subcommand("info", "Print versions, and the targets found and what each can do");
-  return {app, [](bool) { return info(); }};
+  CLI::App* app =
+      root.add_subcommand("info", "Print versions, the targets found and what each can do, and the cache folder");
+  const auto arguments = std::make_shared<CacheArguments>();
+  add_cache_options(*app, *arguments);
+  return {app, [arguments](bool) { return info(*arguments); }};
 }
 
 }  // namespace unstride::command

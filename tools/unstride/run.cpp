@@ -6,6 +6,7 @@
 
 #include "tools/support/npy.h"
 #include "tools/support/oracle.h"
+#include "tools/unstride/cache_options.h"
 #include "tools/unstride/describe.h"
 #include "tools/unstride/measure.h"
 #include "tools/unstride/options.h"
@@ -28,11 +29,13 @@ struct Arguments {
   std::string plan;
   std::optional<std::int64_t> seed, threads, repeat;
   bool verify = false;
+  CacheArguments cache;
 };
 
 // What there is to report, whatever the type of the elements.
 struct Result {
   CompileInfo info;
+  std::int64_t compilations = 0;
   int threads = 0;
   std::vector<std::int64_t> input_shape, output_shape;
   std::int64_t non_finite_weights = 0;
@@ -53,7 +56,8 @@ std::vector<std::int64_t> shape_of(bool batched, std::int64_t batch, std::int64_
 
 template <typename T>
 Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
-  const Engine engine({.threads = static_cast<int>(arguments.threads.value_or(0))});
+  const Engine engine(
+      {.threads = static_cast<int>(arguments.threads.value_or(0)), .cache = cache_options(arguments.cache)});
   require_known_target(engine, arguments.target);
   const RunData<T> data = make_run_data<T>(spec, arguments.data);
   const std::int64_t length = output_length(spec, data.length);
@@ -64,6 +68,7 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
 
   Result result;
   result.info = kernel.info();
+  result.compilations = engine.statistics().compilations;
   result.threads = engine.threads();
   result.input_shape = shape_of(data.batched, data.batch, spec.in_channels, data.length);
   result.output_shape = shape_of(data.batched, data.batch, spec.out_channels, length);
@@ -92,6 +97,8 @@ Json to_report(const LayerSpec& spec, const Result& result) {
       {"target", result.info.target},
       {"plan", result.info.plan},
       {"cache", result.info.cache},
+      {"cache_where", result.info.cache_where.empty() ? Json(nullptr) : Json(result.info.cache_where)},
+      {"compilations", result.compilations},
       {"compile_ms", result.info.compile_ms},
       {"load_ms", result.info.load_ms},
       {"code_bytes", result.info.code_bytes},
@@ -121,7 +128,8 @@ std::string to_text(const LayerSpec& spec, const Result& result) {
   line("target", fmt::format("{}, {} thread{}", result.info.target, result.threads, result.threads == 1 ? "" : "s"));
   line("plan", result.info.plan);
   line("compile", fmt::format("{:.2f} ms, load {:.2f} ms, {} bytes of code, cache {}", result.info.compile_ms,
-                              result.info.load_ms, result.info.code_bytes, result.info.cache));
+                              result.info.load_ms, result.info.code_bytes, result.info.cache) +
+                      (result.info.cache_where.empty() ? "" : " in " + result.info.cache_where));
   line("shape", fmt::format("{} -> {}", tools::shape_text(result.input_shape), tools::shape_text(result.output_shape)));
   line("time", fmt::format("{:.4g} ms median, {:.4g} ms min of {} run{}", result.timing.median_ms, result.timing.min_ms,
                            result.timing.runs, result.timing.runs == 1 ? "" : "s"));
@@ -185,6 +193,7 @@ Subcommand add_run(CLI::App& root) {
   add_integer(*app, "--repeat", arguments->repeat, {1}, "timed runs; 0.2 s of them if left out");
   app->add_flag("--verify", arguments->verify, "check against the float64 oracle");
   add_compile_options(*app, arguments->target, arguments->plan);
+  add_cache_options(*app, arguments->cache);
   app->footer(
       "Examples:\n"
       "  unstride run layer.json --length 860 --verify\n"

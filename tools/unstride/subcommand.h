@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <vector>
 
 #include "tools/unstride/outcome.h"
 
@@ -17,5 +18,8 @@ Subcommand add_info(CLI::App& root);
 Subcommand add_check(CLI::App& root);
 Subcommand add_compile(CLI::App& root);
 Subcommand add_run(CLI::App& root);
+Subcommand add_precompile(CLI::App& root);
+/// The group and each subcommand in it; the group itself is the last.
+std::vector<Subcommand> add_cache(CLI::App& root);
 
 }  // namespace unstride::command
