@@ -112,6 +112,13 @@ class Explain(CacheTest):
                 self.assertEqual(json.loads(difference["wanted"]), wanted)
                 self.assertEqual(difference["found"], found)
 
+    def test_the_nearest_of_many_differs_in_the_fewest_fields(self):
+        far = [LAYER | {"in_channels": 5 + k, "out_channels": 6 + k, "kernel_size": 8} for k in range(20)]
+        self.json("precompile", self.spec(), self.write("far.json", far))
+        explanation = self.explain(self.spec("other.json", in_channels=5))
+        self.assertIn("spec.in_channels", [difference["field"] for difference in explanation["differences"]])
+        self.assertLessEqual(len(explanation["differences"]), 2)  # the plan may differ too
+
     def test_the_text_says_the_same(self):
         self.json("precompile", self.spec())
         plan = self.json("cache", "ls")["entries"][0]["fields"]["plan"]

@@ -115,7 +115,8 @@ class Failures(CacheTest):
         bundle = self.folder / "kernels.bundle"
         self.json("precompile", self.spec(), "--bundle", bundle)
         old = bundle.read_bytes()
-        self.json("precompile", self.spec(), self.spec("bad.json", op="x"), "--bundle", bundle, status=2)
+        other, bad = self.spec("other.json", out_channels=9), self.spec("bad.json", op="x")
+        self.json("precompile", other, bad, "--bundle", bundle, status=2)
         self.assertEqual(bundle.read_bytes(), old)
 
     def test_a_bundle_that_cannot_be_written_is_named(self):
