@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace unstride::cache {
 
@@ -34,7 +35,10 @@ LayeredCache::LayeredCache(LayeredOptions options)
                                    .lock_limit = options_.lock_limit,
                                    .report = options_.report}) {
   if (options_.mode == CacheMode::off) return;
-  if (!options_.root.empty())
+  // An image that brings a bundle alone has no folder, and no reason to be told so.
+  std::error_code ignored;
+  const bool absent = !writes(options_.mode) && !std::filesystem::exists(options_.root, ignored);
+  if (!options_.root.empty() && !absent)
     store_ = Store::open({.root = options_.root,
                           .writable = writes(options_.mode),
                           .trust_foreign_root = options_.trust_foreign,

@@ -15,7 +15,7 @@ namespace unstride::cache {
 
 namespace {
 
-constexpr std::int64_t temp_file_age = 60 * 60;
+constexpr std::int64_t temp_file_age = std::int64_t{60} * 60;
 constexpr double share_per_look = 0.02;
 
 struct Candidate {

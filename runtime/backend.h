@@ -16,10 +16,10 @@ struct CheckedRun {
   ConstBuffer x;
   const PackedWeights::Impl& weights;
   Buffer y;
-  std::int64_t batch, input_length, output_length;
-  std::int64_t input_pitch, output_pitch;
-  int threads;
-  Executor* executor;
+  std::int64_t batch = 0, input_length = 0, output_length = 0;
+  std::int64_t input_pitch = 0, output_pitch = 0;
+  int threads = 1;
+  Executor* executor = nullptr;
 };
 
 struct Kernel::Impl {

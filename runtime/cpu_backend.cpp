@@ -125,7 +125,8 @@ class CpuBackend final : public Backend {
     const cache::LayeredCache::Result object = look_up_or_build(planned, info);
     info.code_bytes = std::ssize(object.entry->payload);
     if (bundle) {
-      bundle->impl().writer.add(planned.key, *object.entry);
+      // Without the notes, which hold times: a bundle of the same kernels is the same bytes.
+      bundle->impl().writer.add(planned.key, {.notes = {}, .payload = object.entry->payload});
       bundle->impl().writer.add(plan_key(planned.problem), {.notes = {}, .payload = info.plan});
     }
     return info;

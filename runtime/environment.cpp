@@ -17,7 +17,7 @@ std::string variable(const char* name) {
 }
 
 std::string home_by_password_file() {
-  std::array<char, 4096> buffer;
+  std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
   if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found || !entry.pw_dir) return {};

@@ -40,11 +40,11 @@ std::int64_t extent(std::string_view what, std::int64_t rows, std::int64_t pitch
 
 // Positions on the output's grid, from the first column to past the last, fit 64 bits with room to spare.
 void require_addressable(const LayerSpec& layer, std::int64_t output_length) {
-  constexpr auto limit = static_cast<support::int128>(std::int64_t{1} << 61);
-  if (static_cast<support::int128>(layer.padding) + layer.trim[0] + output_length > limit)
-    throw SpecError(
-        "spec.padding", fmt::format("{}", layer.padding),
-        fmt::format("padding + trim[0] + output length must be at most {} to be computed", std::int64_t{1} << 61));
+  constexpr std::int64_t limit = std::int64_t{1} << 61;
+  const support::int128 padding = layer.padding, trim = layer.trim[0];
+  if (padding + trim + output_length > limit)
+    throw SpecError("spec.padding", fmt::format("{}", layer.padding),
+                    fmt::format("padding + trim[0] + output length must be at most {} to be computed", limit));
 }
 
 std::int64_t rows_of(std::int64_t batch, std::int64_t channels) {

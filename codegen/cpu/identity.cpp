@@ -51,9 +51,13 @@ int visit(dl_phdr_info* info, std::size_t, void* context) {
   };
   const std::span segments(info->dlpi_phdr, info->dlpi_phnum);
   if (std::ranges::none_of(segments, holds)) return 0;
-  for (const ElfW(Phdr) & segment : segments)
-    if (segment.p_type == PT_NOTE && search.build_id.empty())
-      search.build_id = build_id_in(reinterpret_cast<const char*>(info->dlpi_addr + segment.p_vaddr), segment.p_memsz);
+  for (const ElfW(Phdr) & segment : segments) {
+    if (segment.p_type != PT_NOTE || !search.build_id.empty()) continue;
+    // The loader gives addresses as numbers.
+    const auto* notes =
+        reinterpret_cast<const char*>(info->dlpi_addr + segment.p_vaddr);  // NOLINT(performance-no-int-to-ptr)
+    search.build_id = build_id_in(notes, segment.p_memsz);
+  }
   return 1;
 }
 

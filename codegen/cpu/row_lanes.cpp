@@ -57,7 +57,7 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
 }  // namespace
 
 llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
-  TileArguments arguments;
+  TileArguments arguments{};
   llvm::Function* function = begin_tile_function(emit, shape, arguments);
   const plan::RowRun& run = shape.run;
   const std::int64_t vectors = run.rows / emit.problem.lanes;

@@ -10,20 +10,20 @@ namespace unstride::cpu {
 /// The values a tile function is called with. It computes one tile of rows x columns over `channels` input channels:
 /// sums start from the biases (first) or from `accumulators`, and end in y (last) or in `accumulators`.
 struct TileArguments {
-  llvm::Value* x;             ///< the input that the tile's first column reads with its first tap, first input channel
-  llvm::Value* x_pitch;       ///< elements between two input channels of x
-  llvm::Value* weights;       ///< [input channel][tap][row] of this tile, from the first input channel
-  llvm::Value* biases;        ///< [row]
-  llvm::Value* accumulators;  ///< what the tile keeps between channel blocks, vector aligned
-  llvm::Value* stage;         ///< scratch of CpuGeometry's stage size, vector aligned
-  llvm::Value* channels;      ///< input channels to sum
-  llvm::Value* first;         ///< i1: these are the first input channels
-  llvm::Value* last;          ///< i1: these are the last input channels
-  llvm::Value* y;             ///< output row of the tile's first channel
-  llvm::Value* y_pitch;
-  llvm::Value* output;  ///< index in the output row of the tile's first phase and column; may be negative
-  llvm::Value* output_length;
-  llvm::Value* live_channels;  ///< output channels of the tile that exist
+  llvm::Value* x = nullptr;  ///< the input that the tile's first column reads with its first tap, first input channel
+  llvm::Value* x_pitch = nullptr;       ///< elements between two input channels of x
+  llvm::Value* weights = nullptr;       ///< [input channel][tap][row] of this tile, from the first input channel
+  llvm::Value* biases = nullptr;        ///< [row]
+  llvm::Value* accumulators = nullptr;  ///< what the tile keeps between channel blocks, vector aligned
+  llvm::Value* stage = nullptr;         ///< scratch of CpuGeometry's stage size, vector aligned
+  llvm::Value* channels = nullptr;      ///< input channels to sum
+  llvm::Value* first = nullptr;         ///< i1: these are the first input channels
+  llvm::Value* last = nullptr;          ///< i1: these are the last input channels
+  llvm::Value* y = nullptr;             ///< output row of the tile's first channel
+  llvm::Value* y_pitch = nullptr;
+  llvm::Value* output = nullptr;  ///< index in the output row of the tile's first phase and column; may be negative
+  llvm::Value* output_length = nullptr;
+  llvm::Value* live_channels = nullptr;  ///< output channels of the tile that exist
 };
 
 /// What a tile function is specialised for.

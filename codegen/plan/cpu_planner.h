@@ -11,7 +11,7 @@ namespace unstride::plan {
 
 struct Candidate {
   CpuPlan plan;
-  double predicted_cycles;  ///< for one group at nominal_columns
+  double predicted_cycles = 0;  ///< for one group at nominal_columns
 };
 
 struct PlanChoice {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace unstride::cpu {
 
@@ -14,6 +15,10 @@ class AlignedBuffer {
   explicit AlignedBuffer(std::int64_t bytes)
       : memory_(::operator new(static_cast<std::size_t>(bytes), alignment)), bytes_(bytes) {}
 
+  void swap(AlignedBuffer& other) noexcept {
+    memory_.swap(other.memory_);
+    std::swap(bytes_, other.bytes_);
+  }
   void* data() const noexcept { return memory_.get(); }
   std::int64_t size() const noexcept { return bytes_; }
 

@@ -13,13 +13,13 @@ namespace unstride::cpu {
 
 /// Arguments of one run, already checked against the layer. Pitches in elements.
 struct RunArguments {
-  const void* x;
+  const void* x = nullptr;
   const PackedLayer& weights;
-  void* y;
-  std::int64_t batch, input_length, output_length;
-  std::int64_t x_pitch, y_pitch;
-  int threads;
-  Executor* executor;
+  void* y = nullptr;
+  std::int64_t batch = 0, input_length = 0, output_length = 0;
+  std::int64_t x_pitch = 0, y_pitch = 0;
+  int threads = 1;
+  Executor* executor = nullptr;
 };
 
 class CpuKernel {

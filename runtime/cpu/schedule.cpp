@@ -31,7 +31,7 @@ Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, co
   Schedule result;
   result.threads = useful_threads(problem, batch, arguments.columns, threads);
   const std::int64_t tiles = geometry.weights.tiles();
-  const std::int64_t wanted = result.threads == 1 ? 1 : result.threads * items_per_thread;
+  const std::int64_t wanted = result.threads == 1 ? 1 : items_per_thread * result.threads;
   const std::int64_t outer = batch * problem.spec.groups;
 
   // Column blocks of equal size. More blocks than the panel size asks for only where there are too few items, and
@@ -39,7 +39,7 @@ Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, co
   const std::int64_t narrowest =
       round_up(std::max(4 * geometry.tile_columns, 2 * problem.polyphase.reach()), geometry.tile_columns);
   std::int64_t blocks = ceil_div(arguments.columns, plan.column_block);
-  const bool weights_are_small = tiles <= 2 * result.threads;
+  const bool weights_are_small = tiles <= std::int64_t{2} * result.threads;
   if (outer * blocks < wanted && weights_are_small)
     blocks = std::max(blocks, std::min(ceil_div(wanted, outer), arguments.columns / narrowest));
   arguments.block_columns =

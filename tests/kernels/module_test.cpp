@@ -123,7 +123,7 @@ TEST(Module, RefusesASpecOfAnotherType) {
 TEST(Module, RefusesInputThatDoesNotDivideIntoChannels) {
   const ConvTranspose1d<float> module(engine(), layer(3, 2, 4, 2));
   EXPECT_THROW(module(std::vector<float>(10)), ArgumentError);
-  EXPECT_THROW(module(std::vector<float>(30), 0), ArgumentError);
+  EXPECT_THROW(module(std::vector<float>(30), {.batch = 0}), ArgumentError);
   EXPECT_THROW(module(std::vector<float>()), SpecError);  // no samples
 }
 
