@@ -51,14 +51,15 @@ std::int64_t windows(const Polyphase& p) {
 }
 
 // Accumulators, the windows of one tap, and a broadcast weight; and some to spare for loads that LLVM starts early, of
-// weights above all.
+// weights above all. The smallest tile is always taken: it serves layers whose phases read many windows.
 bool fits_registers(const CpuProblem& problem, const ColumnLanes& tile) {
+  if (tile.channels == 1 && tile.vectors == 1) return true;
   const std::int64_t rows = tile.channels * problem.polyphase.phases();
+  const std::int64_t window_count = windows(problem.polyphase);
   const bool embedded = tile.vectors == 1 && problem.target.embedded_broadcast;
-  const int broadcast = embedded ? 0 : 1;
-  const int spare = tile.vectors == 1 && !embedded ? 3 : tile.vectors > 2 ? 2 : 1;
-  return rows * tile.vectors + tile.vectors * windows(problem.polyphase) + broadcast + spare <=
-         problem.target.vector_registers;
+  const std::int64_t broadcast = embedded ? 0 : 1;
+  const std::int64_t spare = tile.vectors == 1 && !embedded ? 2 + window_count : tile.vectors > 2 ? 2 : 1;
+  return rows * tile.vectors + tile.vectors * window_count + broadcast + spare <= problem.target.vector_registers;
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
