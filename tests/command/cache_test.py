@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import unittest
 
@@ -220,7 +219,7 @@ class Limits(CacheTest):
         self.assertEqual(self.entry_files(), [])
 
     def on_a_terminal(self, *arguments, answer=b""):
-        terminal, other_end = pty.openpty()
+        terminal, other_end = self.open_terminal()
         process = subprocess.Popen([COMMAND, *arguments], stdin=other_end, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         os.close(other_end)
         os.write(terminal, answer)
@@ -272,7 +271,7 @@ class Extract(CacheTest):
 
     def test_binary_is_kept_from_terminals_and_json(self):
         self.assertIn("-o", self.json("cache", "extract", self.keys[0], status=2)["failures"][0]["message"])
-        terminal, other_end = pty.openpty()
+        terminal, other_end = self.open_terminal()
         done = subprocess.run([COMMAND, "cache", "extract", self.keys[0]], stdout=other_end, stderr=subprocess.PIPE)
         os.close(other_end)
         os.close(terminal)

@@ -1,7 +1,6 @@
 """unstride compile: every product, where it goes, and what is refused before any work."""
 
 import os
-import pty
 import subprocess
 import unittest
 
@@ -112,7 +111,7 @@ class Refusals(CommandTest):
         spec, array = self.spec(), self.write("layers.json", [LAYER, LAYER])
         self.assertIn("-o", self.refuse(2, "compile", array, "--emit", "obj"))
         self.assertIn("-o", self.json("compile", spec, "--emit", "obj", status=2)["failures"][0]["message"])
-        terminal, other_end = pty.openpty()
+        terminal, other_end = self.open_terminal()
         done = subprocess.run([COMMAND, "compile", spec, "--emit", "obj"], stdout=other_end, stderr=subprocess.PIPE)
         os.close(terminal), os.close(other_end)
         self.assertEqual(done.returncode, 2)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import stat
 import subprocess
@@ -73,7 +72,7 @@ class Cache(CacheTest):
         fields = {"in_channels": 256, "out_channels": 256, "kernel_size": 16, "stride": 8, "padding": 4}
         self.write("layers.json", [LAYER | fields | {"groups": 2**k, "dtype": dtype} for k in range(8)
                                    for dtype in ("float32", "float64")])
-        terminal, other_end = pty.openpty()
+        terminal, other_end = self.open_terminal()
         process = subprocess.Popen([COMMAND, "precompile", "layers.json", "-j", "1"], cwd=self.folder,
                                    stdout=subprocess.DEVNULL, stderr=other_end)
         os.close(other_end)
