@@ -2,8 +2,13 @@
 
 namespace unstride::cpu {
 
+namespace {
+
+thread_local AlignedBuffer scratch;
+
+}  // namespace
+
 void* thread_scratch(std::int64_t bytes) {
-  thread_local AlignedBuffer scratch;
   if (scratch.size() < bytes) {
     AlignedBuffer().swap(scratch);  // free first: the old contents are of no use
     AlignedBuffer(bytes).swap(scratch);
