@@ -61,12 +61,20 @@ std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
   return std::int64_t{tile_of(plan).vectors} * problem.lanes * tile_of(plan).columns;
 }
 
-// Accumulators, weights of one tap, and a broadcast input, which an embedded broadcast saves when it is used once. LLVM
-// starts the next loads early: without registers to spare it spills (tests/kernels/emitted_code_test.cpp).
-bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
+// Accumulators, weights of one tap, and a broadcast input, which an embedded broadcast saves when it is used once.
+int registers(const CpuProblem& problem, const RowLanes& tile) {
   const int broadcast = tile.vectors == 1 && problem.target.embedded_broadcast ? 0 : 1;
+  return tile.vectors * tile.columns + tile.vectors + broadcast;
+}
+
+bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
+  return registers(problem, tile) <= problem.target.vector_registers;
+}
+
+// LLVM starts the next loads early: without registers to spare it spills (tests/kernels/emitted_code_test.cpp).
+bool is_comfortable(const CpuProblem& problem, const RowLanes& tile) {
   const int spare = tile.vectors > 2 ? 2 : 1;
-  return tile.vectors * tile.columns + tile.vectors + broadcast + spare <= problem.target.vector_registers;
+  return registers(problem, tile) + spare <= problem.target.vector_registers;
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
@@ -89,7 +97,7 @@ int tail_for(int columns) {
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
   for (int vectors = 1; vectors <= 6; ++vectors)
-    for (int columns = 4; fits_registers(problem, {.vectors = vectors, .columns = columns}); ++columns) {
+    for (int columns = 4; is_comfortable(problem, {.vectors = vectors, .columns = columns}); ++columns) {
       const int tail = tail_for(columns);
       if (6 * tail < columns) continue;  // too slow a tail
       add_plans(problem, {.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4}, columns, plans);
