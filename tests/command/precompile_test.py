@@ -68,12 +68,9 @@ class Cache(CacheTest):
         self.json("precompile", self.spec(), env=self.environment(UNSTRIDE_CACHE_DIR=None))
         self.assertTrue(list((self.home / ".cache" / "unstride").rglob("*.usk")))
 
-    def test_a_progress_bar_shows_on_a_terminal_alone(self):
-        fields = {"in_channels": 256, "out_channels": 256, "kernel_size": 16, "stride": 8, "padding": 4}
-        self.write("layers.json", [LAYER | fields | {"groups": 2**k, "dtype": dtype} for k in range(8)
-                                   for dtype in ("float32", "float64")])
+    def shown_on_a_terminal(self, layers):
         terminal, other_end = self.open_terminal()
-        process = subprocess.Popen([COMMAND, "precompile", "layers.json", "-j", "1"], cwd=self.folder,
+        process = subprocess.Popen([COMMAND, "precompile", layers, "-j", "1"], cwd=self.folder,
                                    stdout=subprocess.DEVNULL, stderr=other_end)
         os.close(other_end)
         shown = b""
@@ -84,6 +81,15 @@ class Cache(CacheTest):
             pass
         os.close(terminal)
         self.assertEqual(process.wait(timeout=60), 0)
+        return shown
+
+    def test_a_progress_bar_shows_on_a_terminal_alone(self):
+        # Short work shows none, and how many layers are long work depends on the machine.
+        shown, layers = b"", 16
+        while not shown and layers <= 1024:
+            self.write("layers.json", [LAYER | {"in_channels": layers, "kernel_size": k} for k in range(1, layers + 1)])
+            shown = self.shown_on_a_terminal("layers.json")
+            layers *= 4
         self.assertRegex(shown.decode(), r"precompile \[#*-*\] +\d+ %  0:\d\d left  layers\.json\[\d+\] for cpu")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), shown[-20:])
 
