@@ -16,7 +16,7 @@ nlohmann::json peak_share(int rounds);
 nlohmann::json new_lengths(int rounds);
 
 /// The corpus from a warm cache in fresh engines: load_ms of each layer against its cold compile, and compile() once
-/// more in the same engine.
+/// more in the same engine; then from a bundle in fresh processes that may not compile, against cold ones.
 nlohmann::json warm_start(const std::filesystem::path& corpus);
 
 }  // namespace unstride::bench
