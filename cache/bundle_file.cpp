@@ -19,7 +19,8 @@ namespace {
 constexpr int open_flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 
 [[noreturn]] void foreign(const std::string& why) {
-  throw UnusableBundle(why + ", or sign the bundle, or trust it explicitly");
+  throw UnusableBundle(why +
+                       ", or sign the bundle and trust its key, or trust it as it is (CacheOptions::trust_foreign)");
 }
 
 [[noreturn]] void not_opened(int error) {

@@ -1,8 +1,8 @@
 #include "cache/layered_cache.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <filesystem>
 
 namespace unstride::cache {
@@ -17,15 +17,6 @@ bool writes(CacheMode mode) {
   return mode == CacheMode::read_write || mode == CacheMode::refresh;
 }
 
-std::int64_t fields_in_common(const std::vector<Field>& a, const std::vector<Field>& b) {
-  return std::ranges::count_if(a, [&](const Field& field) { return std::ranges::find(b, field) != b.end(); });
-}
-
-// Values such as feature lists are long: their beginning tells enough.
-std::string shortened(const std::string& value) {
-  return value.size() <= 100 ? value : value.substr(0, 97) + "...";
-}
-
 }  // namespace
 
 LayeredCache::LayeredCache(LayeredOptions options)
@@ -33,7 +24,8 @@ LayeredCache::LayeredCache(LayeredOptions options)
       flights_(SingleFlightOptions{.xdg_runtime_dir = options_.xdg_runtime_dir,
                                    .root = options_.mode == CacheMode::read_write ? options_.root : std::string(),
                                    .lock_limit = options_.lock_limit,
-                                   .report = options_.report}) {
+                                   .report = options_.report}),
+      report_once_(options_.report) {
   if (options_.mode == CacheMode::off) return;
   // An image that brings a bundle alone has no folder, and no reason to be told so.
   std::error_code ignored;
@@ -107,12 +99,10 @@ void LayeredCache::reject(const Key& key, const std::string& reason) {
 
 std::optional<Nearest> LayeredCache::nearest(const Key& key) const {
   std::optional<Nearest> best;
-  std::int64_t best_count = 0;
   const auto consider = [&](const std::vector<Field>& fields, const std::string& where) {
-    const std::int64_t count = fields_in_common(key.fields(), fields);
-    if (count <= best_count) return;
-    best_count = count;
-    best = Nearest{Key(fields).hex(), where, fields};
+    if (fields.empty() || key.fields().empty() || fields.front() != key.fields().front()) return;
+    std::vector<Difference> all = differences(key.fields(), fields);
+    if (!best || all.size() < best->differences.size()) best = Nearest{Key(fields).hex(), where, std::move(all)};
   };
   if (store_)
     for (const EntryInfo& info : store_->list()) consider(info.header.key_fields, store_->root());
@@ -123,14 +113,10 @@ std::optional<Nearest> LayeredCache::nearest(const Key& key) const {
 
 std::string describe_miss(const Key& key, const std::optional<Nearest>& nearest) {
   if (!nearest) return fmt::format("no entry {}, and none like it", key.hex());
-  std::string text = fmt::format("no entry {}; the nearest, in {}, differs in", key.hex(), nearest->where);
-  for (const Field& wanted : key.fields()) {
-    const auto found = std::ranges::find(nearest->fields, wanted.label, &Field::label);
-    if (found != nearest->fields.end() && found->value == wanted.value) continue;
-    text += fmt::format(" {} (wanted {}, found {})", wanted.label, shortened(wanted.value),
-                        found == nearest->fields.end() ? "nothing" : shortened(found->value));
-  }
-  return text;
+  std::vector<std::string> texts;
+  for (const Difference& difference : nearest->differences) texts.push_back(to_string(difference));
+  return fmt::format("no entry {}; the nearest, in {}, differs in {}", key.hex(), nearest->where,
+                     fmt::join(texts, "; "));
 }
 
 }  // namespace unstride::cache

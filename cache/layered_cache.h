@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache/bundle.h"
+#include "cache/difference.h"
 #include "cache/single_flight.h"
 #include "cache/store.h"
 #include "unstride/cache.hpp"
@@ -17,10 +18,10 @@ namespace unstride::cache {
 
 struct LayeredOptions {
   CacheMode mode = CacheMode::read_write;
-  std::string root;  ///< of the store; empty: none
-  std::vector<std::string> bundles;
-  std::vector<std::string> trusted_keys;
-  std::string xdg_runtime_dir;  ///< where locks go, if it is private
+  std::string root = {};  ///< of the store; empty: none
+  std::vector<std::string> bundles = {};
+  std::vector<std::string> trusted_keys = {};
+  std::string xdg_runtime_dir = {};  ///< where locks go, if it is private
   bool trust_foreign = false;
   Limits limits = {};
   std::chrono::milliseconds lock_limit{60'000};
@@ -30,7 +31,7 @@ struct LayeredOptions {
 /// The nearest entry to a key that was not found.
 struct Nearest {
   std::string hex, where;
-  std::vector<Field> fields;
+  std::vector<Difference> differences;
 };
 
 class LayeredCache {
@@ -56,8 +57,12 @@ class LayeredCache {
   /// Takes out what a loader rejected, and says so.
   void reject(const Key& key, const std::string& reason);
 
-  /// By the number of equal fields. Reads every header: for people who wait for an answer, not for look-ups.
+  /// The entry that differs in the fewest fields, of those with the same first field, which says what an entry is.
+  /// Reads every header: for people who wait for an answer, not for look-ups.
   std::optional<Nearest> nearest(const Key& key) const;
+
+  /// Tells the user, once for each topic.
+  void say_once(const std::string& topic, const std::string& line) { report_once_(topic, "cache: " + line); }
 
   CacheMode mode() const noexcept { return options_.mode; }
   Store* store() const noexcept { return store_.get(); }
@@ -70,9 +75,10 @@ class LayeredCache {
   std::unique_ptr<Store> store_;
   std::vector<std::unique_ptr<Bundle>> bundles_;
   SingleFlight flights_;
+  ReportOnce report_once_;
 };
 
-/// "no entry for this kernel; the nearest, in /..., differs in target: wanted ..., found ...".
+/// "no entry <key>; the nearest, in /..., differs in spec.stride: wanted 4, found 2; plan: wanted ..., found ...".
 std::string describe_miss(const Key& key, const std::optional<Nearest>& nearest);
 
 }  // namespace unstride::cache

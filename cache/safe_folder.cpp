@@ -52,8 +52,13 @@ Fd open_or_make(int folder, const char* name, bool create) {
 std::string distrust(const struct stat& status, Place place) {
   if (std::string why = owner_at_fault(status); !why.empty()) return why;
   const bool others_write = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-  const bool names_are_safe = place == Place::on_the_way && (status.st_mode & S_ISVTX) != 0;
-  if (!others_write || names_are_safe) return {};
+  const bool is_shared = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;  // /tmp: open to all on purpose
+  if (!others_write || (is_shared && place == Place::on_the_way)) return {};
+  if (is_shared)
+    return fmt::format(
+        "has mode {:04o}, so any user can put kernels there: use a folder inside it, or elsewhere, that "
+        "only you can write to",
+        status.st_mode & 07777);
   return fmt::format("has mode {:04o}, so other users could have put kernels there: chmod go-w it",
                      status.st_mode & 07777);
 }

@@ -61,8 +61,8 @@ bool Store::Impl::drop(const EntryFile& entry) const {
 }
 
 void Store::Impl::report_corrupt(const std::string& hex, const std::string& why, bool removed) {
-  report("corrupt " + hex, fmt::format("{}: {}; {}", path_of(hex), why,
-                                       removed ? "removed, it is compiled again" : "ignored, it is compiled again"));
+  report("corrupt " + hex,
+         fmt::format("{}: {}; {}", path_of(hex), why, removed ? "removed, it is compiled again" : "ignored"));
 }
 
 void Store::Impl::report_unwritten(int error, const std::string& what) {

@@ -67,8 +67,4 @@ std::unique_ptr<Backend> make_cpu_backend(int threads, BackendContext context);
 /// What `threads` = 0 stands for.
 int default_threads();
 
-struct BundleBuilder::Impl {
-  cache::BundleWriter writer;
-};
-
 }  // namespace unstride

@@ -11,6 +11,7 @@
 #include "codegen/cpu/targets.h"
 #include "codegen/plan/cpu_planner.h"
 #include "runtime/backend.h"
+#include "runtime/bundle_builder.h"
 #include "runtime/cpu/cpu_kernel.h"
 #include "runtime/cpu/thread_pool.h"
 
@@ -72,6 +73,7 @@ struct Planned {
   plan::CpuProblem problem;
   plan::CpuPlan plan;
   cache::Key key;
+  cache::LayeredCache::Result found = {};  ///< where making the decisions found it already
 };
 
 // Everything that determines the object, and nothing else.
@@ -103,7 +105,7 @@ class CpuBackend final : public Backend {
 
   std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) override {
     Stopwatch watch;
-    const Planned planned = plan_layer(spec, runnable_target(options.target), options.plan);
+    const Planned planned = plan_to_run(spec, options);
     CompileInfo info = describe(planned);
     cache::LayeredCache::Result object = look_up_or_build(planned, info);
     std::unique_ptr<cpu::LoadedCode> code = load(planned, object, info);
@@ -126,8 +128,8 @@ class CpuBackend final : public Backend {
     info.code_bytes = std::ssize(object.entry->payload);
     if (bundle) {
       // Without the notes, which hold times: a bundle of the same kernels is the same bytes.
-      bundle->impl().writer.add(planned.key, {.notes = {}, .payload = object.entry->payload});
-      bundle->impl().writer.add(plan_key(planned.problem), {.notes = {}, .payload = info.plan});
+      bundle->impl().add(planned.key, {.notes = {}, .payload = object.entry->payload});
+      bundle->impl().add(plan_key(planned.problem), {.notes = {}, .payload = info.plan});
     }
     return info;
   }
@@ -138,10 +140,12 @@ class CpuBackend final : public Backend {
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
     const plan::CpuProblem problem(spec, cpu::target(options.target));
-    const plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
+    plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
+    const std::optional<plan::CpuPlan> bundled = bundled_plan(problem, options.plan);
+    if (bundled) choice.plan = *bundled;
     switch (what) {
       case Emit::plan:
-        return plan::explain(problem, choice);
+        return plan::explain(problem, choice) + (bundled ? "chosen by   a bundle, which brings this plan\n" : "");
       case Emit::ir:
         return cpu::compile(problem, choice.plan, cpu::Output::ir);
       case Emit::assembly:
@@ -173,16 +177,38 @@ class CpuBackend final : public Backend {
  private:
   Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted) const {
     plan::CpuProblem problem(spec, target);
-    std::optional<plan::CpuPlan> plan;
-    if (wanted.empty()) plan = bundled_plan(problem);
+    std::optional<plan::CpuPlan> plan = bundled_plan(problem, wanted);
     if (!plan) plan = plan::choose_plan(problem, wanted).plan;
     cache::Key key = object_key(problem, *plan);
     return {std::move(problem), *plan, std::move(key)};
   }
 
-  // A plan that a bundle brings, if this version can still compile it.
-  std::optional<plan::CpuPlan> bundled_plan(const plan::CpuProblem& problem) const {
-    if (context_.cache.bundles().empty()) return {};
+  // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
+  // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
+  Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) const {
+    Planned best = plan_layer(spec, runnable_target(options.target), options.plan);
+    if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
+    best.found = context_.cache.find(best.key);
+    if (best.found.entry) return best;
+    const std::string& level = best.problem.target.base_cpu;
+    for (const std::string& name : cpu::target_names()) {
+      const plan::CpuTarget target = cpu::target(name);
+      if (target.base_cpu == level || !cpu::missing_features(target).empty()) continue;
+      Planned lower = plan_layer(spec, target, options.plan);
+      lower.found = context_.cache.find(lower.key);
+      if (!lower.found.entry) continue;
+      context_.cache.say_once(
+          level, fmt::format("mode require: no kernel for {}, which this machine has: one for {} is used, which is "
+                             "slower; add 'unstride precompile --target cpu:{}'",
+                             level, target.base_cpu, level));
+      return lower;
+    }
+    return best;
+  }
+
+  // A plan that a bundle brings, where none is demanded and if this version can still compile it.
+  std::optional<plan::CpuPlan> bundled_plan(const plan::CpuProblem& problem, std::string_view wanted) const {
+    if (!wanted.empty() || context_.cache.bundles().empty()) return {};
     const auto entry = context_.cache.find_in_bundles(plan_key(problem));
     if (!entry) return {};
     try {
@@ -193,7 +219,8 @@ class CpuBackend final : public Backend {
   }
 
   cache::LayeredCache::Result look_up_or_build(const Planned& planned, CompileInfo& info) {
-    cache::LayeredCache::Result result = context_.cache.get(planned.key, [&] { return build(planned, info); });
+    cache::LayeredCache::Result result =
+        planned.found.entry ? planned.found : context_.cache.get(planned.key, [&] { return build(planned, info); });
     const bool off = context_.cache.mode() == CacheMode::off;
     info.cache = off ? "off" : result.hit ? "hit" : "miss";
     info.cache_where = result.where;

@@ -1,8 +1,6 @@
 // The engine's view of its cache: what people ask about it, in public types.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "runtime/engine_impl.h"
 
 namespace unstride {
@@ -24,16 +22,6 @@ CacheEntry bundled_entry(const cache::Header& header, const std::string& where) 
           .notes = public_fields(header.notes)};
 }
 
-std::vector<CacheExplanation::Difference> differences(const cache::Key& key, const std::vector<cache::Field>& other) {
-  std::vector<CacheExplanation::Difference> result;
-  for (const cache::Field& wanted : key.fields()) {
-    const auto found = std::ranges::find(other, wanted.label, &cache::Field::label);
-    const std::string value = found == other.end() ? std::string() : found->value;
-    if (value != wanted.value) result.push_back({wanted.label, wanted.value, value});
-  }
-  return result;
-}
-
 cache::Store& store_of(const Engine::Impl& engine) {
   if (!engine.cache.store()) throw Error("cache: there is no directory in use (mode off, or none could be opened)");
   return *engine.cache.store();
@@ -50,10 +38,10 @@ CacheExplanation Engine::explain(const LayerSpec& spec, const CompileOptions& op
   if (const auto found = impl_->cache.find(key); found.entry) {
     result.hit = true;
     result.where = found.where;
-  } else if (const auto nearest = impl_->cache.nearest(key)) {
-    result.nearest = nearest->hex;
-    result.where = nearest->where;
-    result.differences = differences(key, nearest->fields);
+  } else if (auto nearest = impl_->cache.nearest(key)) {
+    result.nearest = std::move(nearest->hex);
+    result.where = std::move(nearest->where);
+    result.differences = std::move(nearest->differences);
   }
   return result;
 }
@@ -110,17 +98,6 @@ std::string Engine::cache_extract(const std::string& key) const {
     if (const auto found = impl_->cache.find(cache::Key(fields)); found.entry) return found.entry->payload;
   }
   throw ArgumentError(fmt::format("cache: there is no entry \"{}\"", key));
-}
-
-BundleBuilder::BundleBuilder() : impl_(std::make_unique<Impl>()) {}
-BundleBuilder::~BundleBuilder() = default;
-BundleBuilder::BundleBuilder(BundleBuilder&&) noexcept = default;
-BundleBuilder& BundleBuilder::operator=(BundleBuilder&&) noexcept = default;
-std::int64_t BundleBuilder::entries() const noexcept {
-  return impl_->writer.entries();
-}
-void BundleBuilder::write(const std::string& path, const std::string& secret_key) const {
-  impl_->writer.write(path, secret_key);
 }
 
 }  // namespace unstride

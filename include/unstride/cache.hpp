@@ -19,7 +19,8 @@ enum class CacheMode {
   read_write,  ///< "rw", the default
   read_only,   ///< "ro": look up, never write
   off,         ///< "off": compile everything, every time
-  require,     ///< "require": a miss is an error (CacheMissError). Proves that a machine never compiles
+  require,     ///< "require": a miss is an error (CacheMissError). Proves that a machine never compiles. For the target
+               ///< "cpu", a kernel of a lower level that this machine can run serves too, and one line says so
   refresh,     ///< "refresh": compile everything and write it, whatever is there
   verify,      ///< "verify": compile everything and compare: an entry that differs is an error
 };
@@ -91,11 +92,15 @@ struct CacheExplanation {
   std::string where;  ///< of the entry, or of the nearest one
   std::vector<CacheField> fields;
   struct Difference {
-    std::string label, wanted, found;
+    std::string label;          ///< "target"; of a spec the field that differs, "spec.stride"
+    std::string wanted, found;  ///< empty: no such field
   };
-  std::string nearest;                  ///< key of the entry with the most fields in common; empty: there is none
+  std::string nearest;                  ///< key of the entry that differs in the fewest fields; empty: there is none
   std::vector<Difference> differences;  ///< between the key looked for and the nearest
 };
+
+/// "spec.stride: wanted 4, found 2". Of long values, the parts that differ.
+UNSTRIDE_API std::string to_string(const CacheExplanation::Difference& difference);
 
 /// What an engine has done since it was made.
 struct EngineStatistics {
@@ -106,6 +111,7 @@ struct EngineStatistics {
 };
 
 /// Collects compiled kernels and the plans chosen for them, and writes them as one file to be used read-only elsewhere.
+/// Engine::precompile may fill one from many threads at once. The same kernels give the same file, in any order.
 class UNSTRIDE_API BundleBuilder {
  public:
   BundleBuilder();
@@ -117,7 +123,7 @@ class UNSTRIDE_API BundleBuilder {
   /// secret_key: an Ed25519 secret key of 64 bytes to sign with, or empty. Throws Error naming path and reason.
   void write(const std::string& path, const std::string& secret_key = {}) const;
 
-  struct Impl;
+  class Impl;
   Impl& impl() noexcept { return *impl_; }
 
  private:

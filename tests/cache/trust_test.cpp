@@ -51,6 +51,14 @@ TEST_F(Trust, ARootThatOthersMayWriteIsRefused) {
   }
 }
 
+TEST_F(Trust, ARootThatIsOpenToAllOnPurposeIsNotToBeClosed) {
+  ASSERT_EQ(::chmod(root.c_str(), 01777), 0);  // as /tmp
+  Reports reports;
+  EXPECT_FALSE(Store::open({.root = root, .report = reports.report()}));
+  EXPECT_TRUE(reports.one_with("use a folder inside it"));
+  EXPECT_EQ(reports.lines().at(0).find("chmod"), std::string::npos);
+}
+
 TEST_F(Trust, AnAncestorThatOthersMayWriteIsRefused) {
   for (const unsigned mode : {0777u, 0775u, 0757u}) {
     ASSERT_EQ(::chmod(above.c_str(), mode), 0);

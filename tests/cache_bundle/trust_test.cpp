@@ -16,7 +16,7 @@ class BundleTrust : public testing::Test {
   std::string path() const { return folder / "sub/b"; }
 
   void expect_foreign(const std::string& what) const {
-    expect_refused({.path = path()}, what, "sign the bundle, or trust it explicitly");
+    expect_refused({.path = path()}, what, "sign the bundle and trust its key");
     EXPECT_TRUE(Bundle::open({.path = path(), .trust_foreign_file = true}));
     EXPECT_TRUE(Bundle::open({.path = path(), .trusted_keys = {public_key}}));
   }
@@ -47,6 +47,14 @@ TEST_F(BundleTrust, AFolderThatOthersMayWrite) {
   EXPECT_TRUE(Bundle::open({.path = path()}));
 }
 
+TEST_F(BundleTrust, AFolderThatIsOpenToAllOnPurposeIsNotToBeClosed) {
+  ASSERT_EQ(::chmod((folder / "sub").c_str(), 01777), 0);  // as /tmp
+  expect_foreign("use a folder inside it");
+  const Lines lines;
+  EXPECT_FALSE(Bundle::open({.path = path(), .report = lines.report()}));
+  EXPECT_EQ(lines.lines->at(0).find("chmod"), std::string::npos) << lines.lines->at(0);
+}
+
 TEST_F(BundleTrust, AFileOfAnotherUser) {
   if (::chown(path().c_str(), somebody, static_cast<gid_t>(-1)) != 0) GTEST_SKIP() << "needs root";
   expect_foreign("54321");
@@ -71,7 +79,7 @@ TEST_F(BundleTrust, ALinkAmongTheFoldersIsFollowedWhenItIsOurs) {
   ASSERT_TRUE(bundle);
   EXPECT_TRUE(has(*bundle, 0));
   if (::lchown((folder / "link").c_str(), somebody, static_cast<gid_t>(-1)) != 0) GTEST_SKIP() << "needs root";
-  expect_refused({.path = folder / "link/b"}, "symbolic link", "trust it explicitly");
+  expect_refused({.path = folder / "link/b"}, "symbolic link", "trust it as it is");
 }
 
 TEST_F(BundleTrust, AFolderOrAPipeIsNoBundleAndNobodyWaitsForIt) {

@@ -194,6 +194,13 @@ class Bundles(BundleTest):
         self.assertFalse(self.entry_files())
         self.json("precompile", self.layers(3), "--bundle-path", self.bundle, env=self.elsewhere())
 
+    def test_without_a_cache_folder_several_threads_compile_each_kernel_once(self):
+        layers, one = self.layers(8), self.folder / "one"
+        report = self.json("precompile", layers, "--cache", "off", "-j", 4, "--bundle", self.bundle)
+        self.assertEqual((report["compiled"], report["threads"]), (8, 4))
+        self.json("precompile", layers, "--cache", "off", "-j", 1, "--bundle", one)
+        self.assertEqual(self.bundle.read_bytes(), one.read_bytes())
+
     def test_one_bundle_serves_every_level(self):
         self.json("precompile", self.spec(), "--target", ",".join(LEVELS), "--bundle", self.bundle)
         environment = self.elsewhere(UNSTRIDE_BUNDLE_PATH=self.bundle)
@@ -203,12 +210,52 @@ class Bundles(BundleTest):
                 ran = self.run_layer(self.spec(), "--target", target["name"], env=environment)
                 self.assertEqual((ran["cache"], ran["verified"]), ("hit", True))
 
+    def test_a_lower_level_serves_where_nothing_may_be_compiled(self):
+        self.json("precompile", self.spec(), "--target", LEVELS[0], "--bundle", self.bundle)
+        environment = self.elsewhere(UNSTRIDE_BUNDLE_PATH=self.bundle)
+        result = unstride("run", self.spec(), "--length", 9, "--repeat", 1, "--verify", "--json", env=environment)
+        self.assertEqual(result.status, 0, result.stderr)
+        report = json.loads(result.text)
+        self.assertEqual((report["cache"], report["compilations"], report["verified"]), ("hit", 0, True))
+        self.assertIn("x86-64-v3", report["target"])
+        has_more = any(target["name"] == LEVELS[1] and target["runs"] for target in self.json("info")["targets"])
+        self.assertEqual("no kernel for x86-64-v4" in result.stderr, has_more)
+
     def test_require_without_a_bundle_names_the_nearest_entry(self):
         self.json("precompile", self.spec())
         other = self.spec("other.json", out_channels=4)
         complaint = self.refuse(1, "run", other, "--length", 9, env=self.environment(UNSTRIDE_CACHE="require"))
         self.assertIn("mode require: no entry", complaint)
-        self.assertIn(f"the nearest, in {self.cache}, differs in spec", complaint)
+        self.assertIn(f"the nearest, in {self.cache}, differs in spec.out_channels: wanted 4, found 3", complaint)
+
+    def test_require_and_explain_say_the_same(self):
+        self.json("precompile", self.spec())
+        other = self.spec("other.json", out_channels=4, trim=[1, 0])
+        complaint = self.refuse(1, "run", other, "--length", 9, env=self.environment(UNSTRIDE_CACHE="require"))
+        lines = self.succeed("cache", "explain", other).text.splitlines()
+        differences = [line.removeprefix("differs  ") for line in lines if line.startswith("differs  ")]
+        self.assertIn("spec.trim: wanted [1,0], found [0,0]", differences)
+        self.assertIn("differs in " + "; ".join(differences), complaint)
+
+    def test_a_bundle_in_a_folder_for_everybody_is_refused_with_a_way_out(self):
+        shared = self.folder / "shared"
+        shared.mkdir()
+        self.json("precompile", self.spec(), "--bundle", shared / "b")
+        shared.chmod(0o1777)  # as /tmp
+        environment = self.elsewhere(UNSTRIDE_BUNDLE_PATH=shared / "b")
+        complaint = unstride("run", self.spec(), "--length", 9, env=environment).stderr
+        self.assertIn(f"bundle {shared}/b is not used: {shared} has mode 1777, so any user can put kernels there: "
+                      "use a folder inside it, or elsewhere, that only you can write to, or sign", complaint)
+
+    def test_compile_shows_what_the_plan_of_a_bundle_gives(self):
+        spec = self.spec(in_channels=16, out_channels=24)
+        own = self.json("precompile", spec)["items"][0]["plan"]
+        plans = [self.succeed("compile", spec, "--plan", name).text.splitlines()[0] for name in ["row_lanes", "column_lanes"]]
+        self.assertIn(f"plan        {own}", plans)
+        self.json("precompile", spec, "--bundle", self.bundle)
+        text = self.succeed("compile", spec, "--bundle-path", self.bundle).text
+        self.assertIn(f"plan        {own}\n", text)
+        self.assertIn("a bundle, which brings this plan\n", text)
 
     def test_the_forced_plan_is_part_of_the_key(self):
         plan = self.json("precompile", self.spec(), "--bundle", self.bundle)["items"][0]["plan"]

@@ -13,11 +13,8 @@ constexpr const char* group = "Cache";
 
 }  // namespace
 
-void add_cache_places(CLI::App& app, CacheArguments& arguments) {
+void add_bundle_places(CLI::App& app, CacheArguments& arguments) {
   // No option takes more than one value at a time: what follows may be a SPEC.
-  app.add_option("--cache-dir", arguments.directory, "folder of the cache; else $UNSTRIDE_CACHE_DIR")
-      ->type_name("DIR")
-      ->group(group);
   app.add_option("--bundle-path", arguments.bundles, "bundles to look into, with colons; else $UNSTRIDE_BUNDLE_PATH")
       ->type_name("FILE:...")
       ->allow_extra_args(false)
@@ -27,6 +24,13 @@ void add_cache_places(CLI::App& app, CacheArguments& arguments) {
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->group(group);
+}
+
+void add_cache_places(CLI::App& app, CacheArguments& arguments) {
+  app.add_option("--cache-dir", arguments.directory, "folder of the cache; else $UNSTRIDE_CACHE_DIR")
+      ->type_name("DIR")
+      ->group(group);
+  add_bundle_places(app, arguments);
 }
 
 void add_cache_options(CLI::App& app, CacheArguments& arguments) {

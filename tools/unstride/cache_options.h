@@ -15,6 +15,8 @@ struct CacheArguments {
   std::vector<std::string> bundles, trusted_key_files;
 };
 
+/// --bundle-path and --trusted-key.
+void add_bundle_places(CLI::App& app, CacheArguments& arguments);
 /// --cache-dir, --bundle-path and --trusted-key.
 void add_cache_places(CLI::App& app, CacheArguments& arguments);
 /// These and --cache, the mode.

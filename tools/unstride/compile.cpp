@@ -9,6 +9,7 @@
 
 #include "tools/support/output_file.h"
 #include "tools/support/progress.h"
+#include "tools/unstride/cache_options.h"
 #include "tools/unstride/describe.h"
 #include "tools/unstride/options.h"
 #include "tools/unstride/spec_input.h"
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
+  CacheArguments cache;
   std::vector<std::string> specs;
   std::string target = "cpu";
   std::string plan;
@@ -87,7 +89,8 @@ Outcome compile(const Arguments& arguments, bool json) {
   const Product& product = find_product(arguments.emit);
   SpecInput input = read_specs(arguments.specs);
   require_usable(product, arguments, input.specs.size(), json);
-  const Engine engine({.cache = {.mode = CacheMode::off}});  // emit() makes everything anew
+  // emit() makes everything anew, but by the plan of a bundle where there is one, as `run` does.
+  const Engine engine = open_cache(arguments.cache, CacheMode::read_only);
   require_known_target(engine, arguments.target);
   const bool to_files = !arguments.folder.empty();
   std::vector<fs::path> paths;
@@ -138,6 +141,7 @@ Subcommand add_compile(CLI::App& root) {
   add_compile_options(*app, arguments->target, arguments->plan);
   app->add_option("--emit", arguments->emit, "plan, ir, asm or obj")->type_name("KIND")->capture_default_str();
   app->add_option("-o", arguments->folder, "write one file per spec into this folder")->type_name("DIR");
+  add_bundle_places(*app, arguments->cache);
   app->footer(
       "Examples:\n"
       "  unstride compile layer.json\n"

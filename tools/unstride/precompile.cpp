@@ -91,30 +91,11 @@ void for_each(std::vector<Item>& items, std::int64_t threads, const std::functio
   take_items();
 }
 
-void precompile(const Engine& engine, Item& item, BundleBuilder* bundle = nullptr) {
+void precompile(const Engine& engine, Item& item, BundleBuilder* bundle) {
   try {
     item.info = engine.precompile(item.named->spec, {.target = item.target}, bundle);
   } catch (...) {
     item.failure = failure_from(std::current_exception(), item.name());
-  }
-}
-
-// A bundle is filled by one thread. Where the cache keeps what is compiled, all threads compile before, and that one
-// takes everything from there; elsewhere it has to compile.
-void precompile(const Engine& engine, std::vector<Item>& items, BundleBuilder* bundle, SharedProgress& progress) {
-  const CacheStats cache = engine.cache_stats();
-  const bool is_kept = cache.mode == CacheMode::read_write && !cache.directory.empty();
-  const bool from_cache = bundle && is_kept;
-  for_each(items, bundle && !from_cache ? 1 : engine.threads(), [&](Item& item) {
-    precompile(engine, item, from_cache ? nullptr : bundle);
-    progress.finished(item);
-  });
-  const auto has_failed = [](const Item& item) { return item.failure.has_value(); };
-  if (!from_cache || std::ranges::any_of(items, has_failed)) return;
-  for (Item& item : items) {
-    Item again{item.named, item.target};
-    precompile(engine, again, bundle);
-    item.failure = std::move(again.failure);
   }
 }
 
@@ -202,7 +183,10 @@ Outcome precompile(const Arguments& arguments) {
   const std::string directory = engine.cache_stats().directory;
   require_usable(engine, arguments, directory);
   BundleBuilder bundle;
-  precompile(engine, items, arguments.bundle.empty() ? nullptr : &bundle, progress);
+  for_each(items, engine.threads(), [&](Item& item) {
+    precompile(engine, item, arguments.bundle.empty() ? nullptr : &bundle);
+    progress.finished(item);
+  });
   progress.finish();
 
   Outcome outcome;
