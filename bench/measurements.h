@@ -1,10 +1,17 @@
 // The measurements of docs/benchmarks.md. Each prints a table to standard output and returns the same as JSON.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
 
 namespace unstride::bench {
+
+/// What this machine can do: FMA peak, tile peak, copy bandwidth by working set, on 1 and on all threads.
+nlohmann::json machine(int rounds);
 
 /// Cold compile, spec to callable, of every layer of the corpus and of some that are extreme.
 nlohmann::json compile_times(const std::filesystem::path& corpus);
@@ -18,5 +25,24 @@ nlohmann::json new_lengths(int rounds);
 /// The corpus from a warm cache in fresh engines: load_ms of each layer against its cold compile, and compile() once
 /// more in the same engine; then from a bundle in fresh processes that may not compile, against cold ones.
 nlohmann::json warm_start(const std::filesystem::path& corpus);
+
+/// Which cases of the corpus, and how.
+struct PeerOptions {
+  std::filesystem::path corpus;
+  std::string filter;                 ///< part of the layer's name or shape, in any case of letters; empty takes all
+  std::vector<std::int64_t> lengths;  ///< instead of the layers' own
+  std::vector<int> threads = {1, 2};
+  std::vector<std::string> peers;  ///< names; empty takes all
+  std::int64_t batch = 1;
+  bool headline = false;  ///< only the layers marked so
+  bool cold = false;      ///< inputs and outputs come from beyond the second-level cache
+  double max_operations = std::numeric_limits<double>::infinity();  ///< leaves larger cases out
+  double budget_seconds = std::numeric_limits<double>::infinity();  ///< starts no further case after this time
+  int rounds = 5;
+};
+
+/// unstride against every peer that was built in, interleaved, with each case's roofline measured in the same rounds.
+/// The result's "mismatches" counts the contenders whose results differ from unstride's; they are not timed.
+nlohmann::json peers(const PeerOptions& options);
 
 }  // namespace unstride::bench

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "fma_peak.h"
+#include "bench/probes/fma_peak.h"
 #include "measurements.h"
 #include "statistics.h"
 #include "workload.h"

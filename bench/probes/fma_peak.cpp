@@ -1,8 +1,9 @@
-#include "fma_peak.h"
+#include "bench/probes/fma_peak.h"
 
 #include <immintrin.h>
 
-#include "statistics.h"
+#include "bench/probes/together.h"
+#include "bench/statistics.h"
 
 namespace unstride::bench {
 
@@ -37,13 +38,14 @@ __attribute__((target("avx2,fma"), noinline)) float run_avx2(long rounds) {
 
 }  // namespace
 
-double fma_peak_gflops() {
+double fma_peak_gflops(int threads) {
   const bool avx512 = __builtin_cpu_supports("avx512f");
-  const long rounds = 80000;
+  const long rounds = 125000;
   const double operations = 2.0 * static_cast<double>(rounds) * (avx512 ? sums_512 * 16 : sums_256 * 8);
-  volatile float sink = 0;
-  const double time = seconds([&] { sink = avx512 ? run_avx512(rounds) : run_avx2(rounds); });
-  return operations / time * 1e-9;
+  return sum_of_rates(threads, [&](int) {
+    volatile float sink = 0;
+    return operations / best_seconds([&] { sink = avx512 ? run_avx512(rounds) : run_avx2(rounds); }) * 1e-9;
+  });
 }
 
 }  // namespace unstride::bench

@@ -1,0 +1,72 @@
+#include "bench/probes/amx_peak.h"
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bench/probes/together.h"
+#include "bench/statistics.h"
+
+namespace unstride::bench {
+
+namespace {
+
+// What LDTILECFG takes: palette 1, eight tiles of 16 rows of 64 bytes.
+struct alignas(64) TileConfig {
+  unsigned char palette = 1, start_row = 0, reserved[14] = {};
+  unsigned short row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  unsigned char rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// Not a local: GCC 12 takes the instruction for one that reads only the first bytes, and would drop the others.
+constexpr TileConfig tile_config;
+
+bool has_amx_bf16() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  const unsigned bf16 = 1u << 22, tile = 1u << 24;
+  return (edx & bf16) != 0 && (edx & tile) != 0;
+}
+
+// Linux lends the tiles' 8 KiB of state to processes that ask for it.
+bool permitted() {
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
+constexpr int products_a_round = 6;
+
+// Six sums cover the latency of a product. The tiles hold zeros: the unit's speed does not depend on them.
+__attribute__((target("amx-tile,amx-bf16"), noinline)) void run_tiles(long rounds) {
+  _tile_loadconfig(&tile_config);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_zero(6);
+  _tile_zero(7);
+  for (long i = 0; i < rounds; ++i) {
+    _tile_dpbf16ps(0, 6, 7);
+    _tile_dpbf16ps(1, 6, 7);
+    _tile_dpbf16ps(2, 6, 7);
+    _tile_dpbf16ps(3, 6, 7);
+    _tile_dpbf16ps(4, 6, 7);
+    _tile_dpbf16ps(5, 6, 7);
+  }
+  _tile_release();
+}
+
+}  // namespace
+
+std::optional<double> amx_peak_gflops(int threads) {
+  static const bool available = has_amx_bf16() && permitted();
+  if (!available) return std::nullopt;
+  const long rounds = 15000;
+  const double operations = 2.0 * 16 * 16 * 32 * products_a_round * static_cast<double>(rounds);
+  return sum_of_rates(threads, [&](int) { return operations / best_seconds([&] { run_tiles(rounds); }) * 1e-9; });
+}
+
+}  // namespace unstride::bench
