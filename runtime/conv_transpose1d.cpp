@@ -11,7 +11,12 @@ namespace unstride {
 namespace {
 
 template <typename T>
-constexpr DType dtype_of = std::is_same_v<T, double> ? DType::float64 : DType::float32;
+T rounded(double value) {
+  if constexpr (std::is_floating_point_v<T>)
+    return static_cast<T>(value);
+  else
+    return T(static_cast<float>(value));
+}
 
 }  // namespace
 
@@ -24,7 +29,7 @@ std::vector<T> initial_parameters(const LayerSpec& spec, std::uint64_t seed) {
   // std::uniform_real_distribution may differ between standard libraries; the engine's 53 upper bits do not.
   std::mt19937_64 random(seed);
   std::vector<T> values(static_cast<std::size_t>(spec.weight_count() + (spec.bias ? spec.out_channels : 0)));
-  for (T& value : values) value = static_cast<T>((static_cast<double>(random() >> 11) * 0x1p-52 - 1) * bound);
+  for (T& value : values) value = rounded<T>((static_cast<double>(random() >> 11) * 0x1p-52 - 1) * bound);
   return values;
 }
 
@@ -70,7 +75,11 @@ typename ConvTranspose1d<T>::Output ConvTranspose1d<T>::operator()(std::span<con
 
 template class ConvTranspose1d<float>;
 template class ConvTranspose1d<double>;
+template class ConvTranspose1d<Float16>;
+template class ConvTranspose1d<BFloat16>;
 template std::vector<float> initial_parameters<float>(const LayerSpec&, std::uint64_t);
 template std::vector<double> initial_parameters<double>(const LayerSpec&, std::uint64_t);
+template std::vector<Float16> initial_parameters<Float16>(const LayerSpec&, std::uint64_t);
+template std::vector<BFloat16> initial_parameters<BFloat16>(const LayerSpec&, std::uint64_t);
 
 }  // namespace unstride

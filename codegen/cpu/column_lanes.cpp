@@ -134,7 +134,8 @@ class ColumnLanesTile {
 
   void write(const Values& pieces, Value* to, bool aligned) {
     for (std::size_t i = 0; i < pieces.size(); ++i)
-      emit.store_vector(pieces[i], emit.at(to, static_cast<std::int64_t>(i) * emit.problem.lanes), aligned);
+      emit.store_rounded(emit.rounded(pieces[i]), emit.at_stored(to, static_cast<std::int64_t>(i) * emit.problem.lanes),
+                         aligned);
   }
 
   void store(const Values& sums) {
@@ -146,9 +147,9 @@ class ColumnLanesTile {
       Value* live = emit.builder.CreateICmpSLT(emit.i64(channel), arguments.live_channels);
       emit.branch(live, [&] {
         const Values pieces = outputs(sums, channel);
-        Value* y = emit.at(arguments.y, emit.mul(arguments.y_pitch, channel));
+        Value* y = emit.at_stored(arguments.y, emit.mul(arguments.y_pitch, channel));
         emit.branch(
-            inside, [&] { write(pieces, emit.at(y, arguments.output), false); },
+            inside, [&] { write(pieces, emit.at_stored(y, arguments.output), false); },
             [&] {
               write(pieces, arguments.stage, true);
               call_copy_clamped(emit, shape.copy_clamped, y, arguments.stage, arguments.output, emit.i64(count),

@@ -15,7 +15,17 @@ using llvm::Value;
 namespace {
 
 llvm::Type* element_type(llvm::IRBuilderBase& builder, DType dtype) {
-  return dtype == DType::float64 ? builder.getDoubleTy() : builder.getFloatTy();
+  switch (dtype) {
+    case DType::float64:
+      return builder.getDoubleTy();
+    case DType::float16:
+      return builder.getHalfTy();
+    case DType::bfloat16:  // as integers: LLVM calls a library to convert bfloats
+      return builder.getInt16Ty();
+    case DType::float32:
+      break;
+  }
+  return builder.getFloatTy();
 }
 
 llvm::BasicBlock* new_block(llvm::IRBuilderBase& builder, const char* name) {
@@ -28,7 +38,8 @@ Emitter::Emitter(llvm::IRBuilderBase& b, llvm::Module& m, const plan::CpuProblem
     : builder(b),
       module(m),
       problem(p),
-      element(element_type(b, p.spec.dtype)),
+      element(element_type(b, accumulator_of(p.spec.dtype))),
+      storage(element_type(b, p.spec.dtype)),
       vector(llvm::FixedVectorType::get(element, static_cast<unsigned>(p.lanes))) {}
 
 llvm::Function* Emitter::begin_function(const std::string& name, std::span<llvm::Type* const> parameters,

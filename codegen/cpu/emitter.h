@@ -28,7 +28,8 @@ class Emitter {
   llvm::IRBuilderBase& builder;
   llvm::Module& module;
   const plan::CpuProblem& problem;
-  llvm::Type* const element;  ///< float or double
+  llvm::Type* const element;  ///< of the arithmetic: float or double
+  llvm::Type* const storage;  ///< of x and y: element, or a 16-bit type
   llvm::Type* const vector;   ///< problem.lanes elements
 
   // --- functions ---
@@ -63,6 +64,22 @@ class Emitter {
   void store_element(llvm::Value* value, llvm::Value* pointer);
   llvm::Value* load_splat(llvm::Value* pointer);
 
+  // --- x and y, and what is on its way to y: offsets and vectors of `storage` (storage.cpp) ---
+  llvm::Value* at_stored(llvm::Value* pointer, llvm::Value* offset);
+  llvm::Value* at_stored(llvm::Value* pointer, std::int64_t offset) { return at_stored(pointer, i64(offset)); }
+  /// Elements of the arithmetic, exactly those that lie there.
+  llvm::Value* load_input(llvm::Value* pointer);
+  llvm::Value* masked_load_input(llvm::Value* pointer, llvm::Value* mask);
+  /// A vector of the arithmetic, rounded to `storage`: to the nearest, ties to even.
+  llvm::Value* rounded(llvm::Value* value);
+  /// `count` elements of y, as they are: from the stage to y.
+  void copy_stored(llvm::Value* from, llvm::Value* to, std::int64_t count);
+  /// The lanes of a mask; `from` is read to the end of the vector.
+  void masked_copy_stored(llvm::Value* from, llvm::Value* to, llvm::Value* mask);
+  /// Vectors that rounded() gave. aligned: the address is a multiple of the vector's size.
+  void store_rounded(llvm::Value* value, llvm::Value* pointer, bool aligned);
+  void masked_store_rounded(llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
+
   // --- vectors ---
   llvm::Value* fma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
   llvm::Value* splat(llvm::Value* element_value);
@@ -84,6 +101,9 @@ class Emitter {
   void branch(llvm::Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
   /// The values of whichever side is taken.
   Values select(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise);
+
+ private:
+  llvm::Value* widened(llvm::Value* value);
 };
 
 }  // namespace unstride::cpu

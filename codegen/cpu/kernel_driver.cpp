@@ -96,10 +96,10 @@ class Driver {
     Item item{};
     const auto input_channel = emit.mul(group, problem.in_channels());
     const auto output_channel = emit.mul(group, problem.out_channels());
-    item.x = emit.at(
+    item.x = emit.at_stored(
         pointer(offsetof(KernelArguments, x)),
         emit.add(emit.mul(batch, number(offsetof(KernelArguments, x_batch_pitch))), emit.mul(input_channel, x_pitch)));
-    item.y = emit.at(
+    item.y = emit.at_stored(
         pointer(offsetof(KernelArguments, y)),
         emit.add(emit.mul(batch, number(offsetof(KernelArguments, y_batch_pitch))), emit.mul(output_channel, y_pitch)));
     item.weights =
@@ -175,7 +175,7 @@ class Driver {
     const Window packed{strip_at(column), emit.i64(geometry.panel_pitch)};
     if (plan.input == plan::Input::packed) return packed;
     Value* inside = inside_input(item, column, first_input);
-    return {emit.builder.CreateSelect(inside, emit.at(item.x, emit.add(first_input, column)), packed.x),
+    return {emit.builder.CreateSelect(inside, emit.at_stored(item.x, emit.add(first_input, column)), packed.x),
             emit.builder.CreateSelect(inside, x_pitch, packed.pitch)};
   }
 
@@ -188,11 +188,11 @@ class Driver {
       Value* tile = emit.builder.CreateUDiv(channel, emit.i64(run.channels));
       Value* row = emit.mul(emit.sub(channel, emit.mul(tile, run.channels)), run.phases);
       Value* bias = emit.load_splat(emit.at(item.biases, emit.add(emit.mul(tile, run.rows), row)));
-      bias = emit.activate(spec.epilogue, bias);
-      Value* y = emit.at(item.y, emit.mul(channel, y_pitch));
+      bias = emit.rounded(emit.activate(spec.epilogue, bias));
+      Value* y = emit.at_stored(item.y, emit.mul(channel, y_pitch));
       emit.loop(begin, end, problem.lanes, [&](Value* o) {
         Value* rest = emit.min(emit.sub(end, o), emit.i64(problem.lanes));
-        emit.masked_store(bias, emit.at(y, o), emit.lanes_within(emit.i64(0), emit.i64(0), rest));
+        emit.masked_store_rounded(bias, emit.at_stored(y, o), emit.lanes_within(emit.i64(0), emit.i64(0), rest));
       });
     });
   }
@@ -212,7 +212,7 @@ class Driver {
     TileArguments tile_arguments{};
     tile_arguments.stage = stage;
     tile_arguments.biases = emit.at(item.biases, emit.mul(tile, run.rows));
-    tile_arguments.y = emit.at(item.y, emit.mul(channel, y_pitch));
+    tile_arguments.y = emit.at_stored(item.y, emit.mul(channel, y_pitch));
     tile_arguments.y_pitch = y_pitch;
     tile_arguments.output_length = output_length;
     tile_arguments.live_channels =

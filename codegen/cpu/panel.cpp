@@ -26,12 +26,12 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuGeometry& geometry
   Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
   emit.loop(emit.i64(0), emit.i64(geometry.weights.in_channels), 1, [&](Value* channel) {
     Value* to = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
-    Value* from = emit.at(x, emit.add(emit.mul(channel, x_pitch), first));
+    Value* from = emit.at_stored(x, emit.add(emit.mul(channel, x_pitch), first));
     // Whole vectors inside the input between `low` and `high`, masked ones around them.
     const auto masked = [&](Value* begin, Value* end) {
       emit.loop(begin, end, lanes, [&](Value* e) {
         Value* mask = emit.lanes_within(e, low, high);
-        Value* value = emit.activate(prologue, emit.masked_load(emit.at(from, e), mask));
+        Value* value = emit.activate(prologue, emit.masked_load_input(emit.at_stored(from, e), mask));
         value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(emit.vector));
         emit.store_vector(value, emit.at(to, e), true);
       });
@@ -41,7 +41,7 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuGeometry& geometry
     Value* whole_end = emit.max(whole_begin, emit.builder.CreateAnd(high, round_mask));
     masked(emit.i64(0), whole_begin);
     emit.loop(whole_begin, whole_end, lanes, [&](Value* e) {
-      emit.store_vector(emit.activate(prologue, emit.load_vector(emit.at(from, e), false)), emit.at(to, e), true);
+      emit.store_vector(emit.activate(prologue, emit.load_input(emit.at_stored(from, e))), emit.at(to, e), true);
     });
     masked(whole_end, width);
   });

@@ -13,19 +13,6 @@ using llvm::Value;
 
 namespace {
 
-// The piece y[output .. output + phases) of one channel and column, wholly inside the output.
-void copy_piece(Emitter& emit, Value* from, Value* to, std::int64_t phases) {
-  const std::int64_t lanes = emit.problem.lanes;
-  std::int64_t done = 0;
-  for (; done + lanes <= phases; done += lanes)
-    emit.store_vector(emit.load_vector(emit.at(from, done), false), emit.at(to, done), false);
-  if (done == phases) return;
-  auto* rest = llvm::FixedVectorType::get(emit.element, static_cast<unsigned>(phases - done));
-  const llvm::Align align(static_cast<std::uint64_t>(emit.problem.element_bytes()));
-  Value* value = emit.builder.CreateAlignedLoad(rest, emit.at(from, done), align);
-  emit.builder.CreateAlignedStore(value, emit.at(to, done), align);
-}
-
 void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
   const plan::RowRun& run = shape.run;
   const std::int64_t stride = emit.problem.spec.stride;
@@ -34,10 +21,10 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
                                          emit.builder.CreateICmpSLE(end, arguments.output_length));
   const auto for_each_piece = [&](const std::function<void(Value * from, Value * y, Value * output)>& copy) {
     emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
-      Value* y = emit.at(arguments.y, emit.mul(channel, arguments.y_pitch));
-      Value* rows = emit.at(arguments.stage, emit.mul(channel, run.phases));
+      Value* y = emit.at_stored(arguments.y, emit.mul(channel, arguments.y_pitch));
+      Value* rows = emit.at_stored(arguments.stage, emit.mul(channel, run.phases));
       emit.loop(emit.i64(0), emit.i64(shape.columns), 1, [&](Value* column) {
-        copy(emit.at(rows, emit.mul(column, run.rows)), y, emit.add(arguments.output, emit.mul(column, stride)));
+        copy(emit.at_stored(rows, emit.mul(column, run.rows)), y, emit.add(arguments.output, emit.mul(column, stride)));
       });
     });
   };
@@ -45,7 +32,7 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
       inside,
       [&] {
         for_each_piece(
-            [&](Value* from, Value* y, Value* output) { copy_piece(emit, from, emit.at(y, output), run.phases); });
+            [&](Value* from, Value* y, Value* output) { emit.copy_stored(from, emit.at_stored(y, output), run.phases); });
       },
       [&] {
         for_each_piece([&](Value* from, Value* y, Value* output) {
@@ -95,20 +82,25 @@ llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
     return acc;
   });
 
-  const auto write = [&](Value* base, bool finished) {
+  const auto for_each_sum = [&](const std::function<void(std::int64_t offset, Value * sum)>& write) {
     for (std::int64_t column = 0; column < shape.columns; ++column)
-      for (std::int64_t v = 0; v < vectors; ++v) {
-        Value* sum = sums[static_cast<std::size_t>(column * vectors + v)];
-        emit.store_vector(finished ? emit.activate(emit.problem.spec.epilogue, sum) : sum, slot(base, column, v), true);
-      }
+      for (std::int64_t v = 0; v < vectors; ++v)
+        write(column * run.rows + v * emit.problem.lanes, sums[static_cast<std::size_t>(column * vectors + v)]);
   };
   emit.branch(
       arguments.last,
       [&] {
-        write(arguments.stage, true);
+        for_each_sum([&](std::int64_t offset, Value* sum) {
+          Value* output = emit.rounded(emit.activate(emit.problem.spec.epilogue, sum));
+          emit.store_rounded(output, emit.at_stored(arguments.stage, offset), true);
+        });
         store_tile(emit, shape, arguments);
       },
-      [&] { write(arguments.accumulators, false); });
+      [&] {
+        for_each_sum([&](std::int64_t offset, Value* sum) {
+          emit.store_vector(sum, emit.at(arguments.accumulators, offset), true);
+        });
+      });
   emit.end_function();
   return function;
 }

@@ -28,7 +28,7 @@ const std::array levels = {
           64,
           32,
           true,
-          {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2"}},
+          {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2", "f16c"}},
     Level{"x86-64-v3", 32, 16, false, {"avx2", "fma", "bmi", "bmi2", "f16c"}},
 };
 

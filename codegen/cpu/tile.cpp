@@ -75,7 +75,7 @@ llvm::Function* emit_copy_clamped(Emitter& emit) {
   emit.loop(low, high, emit.problem.lanes, [&](Value* e) {
     Value* mask =
         emit.lanes_within(emit.i64(0), emit.i64(0), emit.min(emit.sub(high, e), emit.i64(emit.problem.lanes)));
-    emit.masked_store(emit.load_vector(emit.at(from, e), false), emit.at(y, emit.add(output, e)), mask);
+    emit.masked_copy_stored(emit.at_stored(from, e), emit.at_stored(y, emit.add(output, e)), mask);
   });
   emit.end_function();
   return function;

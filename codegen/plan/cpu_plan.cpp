@@ -110,7 +110,7 @@ CpuPlan parse_plan(std::string_view text) {
 }
 
 int lanes(const LayerSpec& spec, int vector_bytes) {
-  return static_cast<int>(vector_bytes / size_in_bytes(spec.dtype));
+  return static_cast<int>(vector_bytes / size_in_bytes(accumulator_of(spec.dtype)));
 }
 
 }  // namespace unstride::plan

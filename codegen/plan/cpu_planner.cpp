@@ -28,6 +28,9 @@ void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
   if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(plan), wrong));
   if (plan.input == Input::direct && problem.spec.prologue.op != Activation::Op::none)
     throw ArgumentError(fmt::format("plan: \"{}\": a prologue is applied to a packed input", to_string(plan)));
+  if (plan.input == Input::direct && problem.converts())
+    throw ArgumentError(
+        fmt::format("plan: \"{}\": inputs of {} are converted to a packed one", to_string(plan), name(problem.spec.dtype)));
   if (plan.strip % strategy_of(plan).tile_columns(problem, plan) != 0)
     throw ArgumentError(fmt::format("plan: \"{}\": strip must be a multiple of the tile's columns", to_string(plan)));
   if (plan.column_block % plan.strip != 0)
@@ -68,7 +71,8 @@ std::string explain(const CpuProblem& problem, const PlanChoice& choice) {
   const CpuGeometry geometry(problem, choice.plan);
   const Polyphase& p = problem.polyphase;
   std::string text = fmt::format("plan        {}\ntarget      {}, {} lanes of {}\n", to_string(choice.plan),
-                                 problem.target.name, problem.lanes, name(problem.spec.dtype));
+                                 problem.target.name, problem.lanes, name(accumulator_of(problem.spec.dtype)));
+  if (problem.converts()) text += fmt::format("elements    of x and y are {}\n", name(problem.spec.dtype));
   text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
                       p.max_taps(), p.stride - p.phases(), p.reach());
   for (const RowRun& run : geometry.weights.runs)

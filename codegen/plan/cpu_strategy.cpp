@@ -65,7 +65,7 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
   choose_blocks(problem, tile_columns, plan);
   plans.push_back(plan);
-  if (problem.spec.prologue.op != Activation::Op::none) return;
+  if (problem.spec.prologue.op != Activation::Op::none || problem.converts()) return;
   plan.input = Input::direct;
   plans.push_back(plan);
 }

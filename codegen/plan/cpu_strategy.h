@@ -20,11 +20,15 @@ struct CpuProblem {
   LayerSpec spec;
   CpuTarget target;
   Polyphase polyphase;
-  int lanes;  ///< elements of a vector
+  int lanes;  ///< of a vector: elements of the arithmetic
 
   std::int64_t in_channels() const { return spec.in_channels_per_group(); }
   std::int64_t out_channels() const { return spec.out_channels_per_group(); }
-  std::int64_t element_bytes() const { return size_in_bytes(spec.dtype); }
+  /// Of an element in panels, packed weights and sums; those of x and y may be smaller.
+  std::int64_t element_bytes() const { return size_in_bytes(accumulator_of(spec.dtype)); }
+  std::int64_t storage_bytes() const { return size_in_bytes(spec.dtype); }
+  /// x and y hold another type than the arithmetic: it is converted on the way in and out.
+  bool converts() const { return accumulator_of(spec.dtype) != spec.dtype; }
 };
 
 /// What a plan means for one layer: everything that code generation, packing and running must agree on.

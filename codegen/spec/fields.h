@@ -44,11 +44,14 @@ struct DTypeRow {
   std::string_view name;
   DType value;
   std::int64_t bytes;
+  DType accumulator;  ///< what sums are kept in
 };
 
 inline constexpr std::array dtypes = {
-    DTypeRow{"float32", DType::float32, 4},
-    DTypeRow{"float64", DType::float64, 8},
+    DTypeRow{"float32", DType::float32, 4, DType::float32},
+    DTypeRow{"float64", DType::float64, 8, DType::float64},
+    DTypeRow{"float16", DType::float16, 2, DType::float32},
+    DTypeRow{"bfloat16", DType::bfloat16, 2, DType::float32},
 };
 
 struct MathRow {

@@ -74,9 +74,9 @@ void check_sizes(const LayerSpec& layer, std::string_view path) {
                      largest / (layer.kernel_size - 1), layer.kernel_size));
 }
 
-// A slope that overflows in the layer's own type would turn zeros into NaN.
+// A slope that overflows in the type it is multiplied in would turn zeros into NaN.
 bool is_finite_in(DType dtype, double value) {
-  return std::isfinite(dtype == DType::float32 ? static_cast<double>(static_cast<float>(value)) : value);
+  return std::isfinite(accumulator_of(dtype) == DType::float64 ? value : static_cast<double>(static_cast<float>(value)));
 }
 
 void check_activation(const LayerSpec& layer, const Activation& activation, std::string_view path,
@@ -90,7 +90,7 @@ void check_activation(const LayerSpec& layer, const Activation& activation, std:
   if (!row->has_negative_slope) {
     if (slope != Activation{}.negative_slope) refuse_part("negative_slope", slope, no_negative_slope(row->name));
   } else if (!is_finite_in(layer.dtype, slope)) {
-    refuse_part("negative_slope", slope, fmt::format("must be a finite {} number", name(layer.dtype)));
+    refuse_part("negative_slope", slope, fmt::format("must be a finite {} number", name(accumulator_of(layer.dtype))));
   }
 }
 

@@ -24,7 +24,7 @@ class UNSTRIDE_API ConvTranspose1d {
     std::optional<std::int64_t> output_size = {};  ///< decides output_padding, where given
   };
 
-  /// T is float or double and must match spec.dtype.
+  /// T is float, double, Float16 or BFloat16 and must match spec.dtype.
   ConvTranspose1d(const Engine& engine, LayerSpec spec, std::uint64_t seed = 0);
 
   /// x: (batch, in_channels, L). An unbatched input (in_channels, L) is a batch of one. L follows from the size of x.
@@ -45,6 +45,8 @@ class UNSTRIDE_API ConvTranspose1d {
 
 extern template class ConvTranspose1d<float>;
 extern template class ConvTranspose1d<double>;
+extern template class ConvTranspose1d<Float16>;
+extern template class ConvTranspose1d<BFloat16>;
 
 /// The initial parameters alone: weight_count() weights, then out_channels biases if spec.bias.
 template <typename T>

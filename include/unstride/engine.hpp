@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unstride/cache.hpp"
+#include "unstride/element.hpp"
 #include "unstride/executor.hpp"
 #include "unstride/spec.hpp"
 
@@ -16,19 +17,21 @@ namespace unstride {
 
 // NOLINTBEGIN(google-explicit-constructor): any contiguous elements are meant to convert.
 
-/// Read-only elements in host memory, and their type. Spans and vectors of float or double convert.
+/// Read-only elements in host memory, and their type. Spans and vectors of float, double, Float16 or BFloat16 convert.
 struct ConstBuffer {
   const void* data = nullptr;
   std::int64_t size = 0;  ///< in elements
   DType dtype = DType::float32;
 
   ConstBuffer() = default;
-  ConstBuffer(std::span<const float> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float32) {}
-  ConstBuffer(std::span<const double> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float64) {}
-  ConstBuffer(std::span<float> s) : ConstBuffer(std::span<const float>(s)) {}
-  ConstBuffer(std::span<double> s) : ConstBuffer(std::span<const double>(s)) {}
-  ConstBuffer(const std::vector<float>& v) : ConstBuffer(std::span<const float>(v)) {}
-  ConstBuffer(const std::vector<double>& v) : ConstBuffer(std::span<const double>(v)) {}
+  /// For 16-bit elements that are held as another type of that size.
+  ConstBuffer(const void* elements, std::int64_t count, DType type) : data(elements), size(count), dtype(type) {}
+  template <Element T>
+  ConstBuffer(std::span<const T> s) : ConstBuffer(s.data(), std::ssize(s), dtype_of<T>) {}
+  template <Element T>
+  ConstBuffer(std::span<T> s) : ConstBuffer(std::span<const T>(s)) {}
+  template <Element T>
+  ConstBuffer(const std::vector<T>& v) : ConstBuffer(std::span<const T>(v)) {}
 };
 
 /// Writable elements in host memory, and their type.
@@ -37,10 +40,11 @@ struct Buffer {
   std::int64_t size = 0;  ///< in elements
   DType dtype = DType::float32;
 
-  Buffer(std::span<float> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float32) {}
-  Buffer(std::span<double> s) : data(s.data()), size(std::ssize(s)), dtype(DType::float64) {}
-  Buffer(std::vector<float>& v) : Buffer(std::span<float>(v)) {}
-  Buffer(std::vector<double>& v) : Buffer(std::span<double>(v)) {}
+  Buffer(void* elements, std::int64_t count, DType type) : data(elements), size(count), dtype(type) {}
+  template <Element T>
+  Buffer(std::span<T> s) : Buffer(s.data(), std::ssize(s), dtype_of<T>) {}
+  template <Element T>
+  Buffer(std::vector<T>& v) : Buffer(std::span<T>(v)) {}
 };
 
 // NOLINTEND(google-explicit-constructor)

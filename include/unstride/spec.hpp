@@ -12,11 +12,14 @@
 
 namespace unstride {
 
-enum class DType { float32, float64 };
+/// The type of input, weight, bias and output.
+enum class DType { float32, float64, float16, bfloat16 };
 enum class Math { strict, fast };
 
 UNSTRIDE_API std::string_view name(DType dtype) noexcept;
 UNSTRIDE_API std::int64_t size_in_bytes(DType dtype) noexcept;
+/// The type that sums are kept in: float32 for the 16-bit types, the type itself for the others.
+UNSTRIDE_API DType accumulator_of(DType dtype) noexcept;
 
 /// An elementwise function applied to the input (prologue) or to the output (epilogue). NaN stays NaN; otherwise
 /// relu(v) = v > 0 ? v : +0 and leaky_relu(v) = v > 0 ? v : v * negative_slope.

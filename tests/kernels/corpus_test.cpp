@@ -19,18 +19,31 @@ std::int64_t length_for(const tools::CorpusLayer& layer) {
   return length;
 }
 
-class Corpus : public ::testing::TestWithParam<std::string> {};
+class Corpus : public ::testing::TestWithParam<std::string> {
+ protected:
+  template <typename T>
+  void check(const tools::CorpusLayer& layer, std::int64_t length) {
+    const LayerData<T> data(layer.spec, 1, length, 1);
+    const Kernel kernel = engine().compile(layer.spec, {.target = GetParam(), .plan = {}});
+    const std::vector<T> y = run(kernel, data);
+    EXPECT_TRUE(equals_strict_chain_at(data, y, compared_outputs, static_cast<std::uint64_t>(layer.id)))
+        << layer.name() << ": " << describe(kernel, data);
+  }
+};
 
 TEST_P(Corpus, EveryLayerEqualsTheStrictChainBitForBit) {
   UNSTRIDE_SKIP_UNLESS_RUNNABLE(GetParam());
   const std::vector<tools::CorpusLayer> corpus = tools::read_corpus(UNSTRIDE_CORPUS);
   ASSERT_GT(corpus.size(), 100u);
-  for (const tools::CorpusLayer& layer : corpus) {
-    const LayerData<float> data(layer.spec, 1, length_for(layer), 1);
-    const Kernel kernel = engine().compile(layer.spec, {.target = GetParam(), .plan = {}});
-    const std::vector<float> y = run(kernel, data);
-    EXPECT_TRUE(equals_strict_chain_at(data, y, compared_outputs, static_cast<std::uint64_t>(layer.id)))
-        << layer.name() << ": " << describe(kernel, data);
+  for (const tools::CorpusLayer& layer : corpus) check<float>(layer, length_for(layer));
+}
+
+TEST_P(Corpus, EveryLayerOf16BitElementsEqualsTheStrictChainBitForBit) {
+  UNSTRIDE_SKIP_UNLESS_RUNNABLE(GetParam());
+  for (tools::CorpusLayer& layer : tools::read_corpus(UNSTRIDE_CORPUS)) {
+    const std::int64_t length = std::min<std::int64_t>(length_for(layer), 40);
+    layer.spec.dtype = layer.id % 2 == 0 ? DType::float16 : DType::bfloat16;
+    with_element(layer.spec.dtype, [&](auto element) { check<decltype(element)>(layer, length); });
   }
 }
 

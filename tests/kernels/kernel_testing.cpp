@@ -26,8 +26,8 @@ template <typename T, typename At>
     const T expected = oracle.output(n, co, o);
     if (same_bits(got, expected)) continue;
     if (wrong++ == 0)
-      first = fmt::format("y[{},{},{}] is {} ({:a}); the strict chain gives {} ({:a})", n, co, o, got, got, expected,
-                          expected);
+      first = fmt::format("y[{},{},{}] is {} ({:a}); the strict chain gives {} ({:a})", n, co, o, value_of(got),
+                          value_of(got), value_of(expected), value_of(expected));
   }
   if (wrong == 0) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << wrong << " of " << count << " outputs differ; " << first;
@@ -71,7 +71,7 @@ std::vector<T> run(const Kernel& kernel, const PackedWeights& weights, const Lay
   options.batch = data.batch;
   options.length = data.length;
   const std::int64_t row = options.output_size > 0 ? options.output_size : kernel.output_length(data.length);
-  constexpr T never_computed = static_cast<T>(-1.2345e30);
+  const T never_computed = stored<T>(dtype_of<T> == DType::float16 ? -61234 : -1.2345e30);
   const GuardedArray<T> x(std::span<const T>(data.x), touching);
   const GuardedArray<T> y(data.batch * data.spec.out_channels * row, never_computed, touching);
   kernel.run(x.elements(), weights, y.elements(), options);
@@ -111,7 +111,7 @@ template <typename T>
   if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " outputs and " << b.size();
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!same_bits(a[i], b[i]))
-      return ::testing::AssertionFailure() << fmt::format("element {} is {:a} and {:a}", i, a[i], b[i]);
+      return ::testing::AssertionFailure() << fmt::format("element {} is {:a} and {:a}", i, value_of(a[i]), value_of(b[i]));
   return ::testing::AssertionSuccess();
 }
 
@@ -131,5 +131,7 @@ std::string describe(const Kernel& kernel, const LayerData<T>& data) {
   template std::string describe(const Kernel&, const LayerData<T>&);
 UNSTRIDE_INSTANTIATE(float)
 UNSTRIDE_INSTANTIATE(double)
+UNSTRIDE_INSTANTIATE(Float16)
+UNSTRIDE_INSTANTIATE(BFloat16)
 
 }  // namespace unstride::testing

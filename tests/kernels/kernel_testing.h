@@ -12,9 +12,6 @@
 
 namespace unstride::testing {
 
-template <typename T>
-inline constexpr DType dtype_of = sizeof(T) == sizeof(float) ? DType::float32 : DType::float64;
-
 /// One engine for all tests of a program, with three threads whatever the machine has.
 const Engine& engine();
 

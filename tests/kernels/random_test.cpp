@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "tests/kernels/kernel_testing.h"
@@ -44,7 +45,8 @@ class Draw {
     spec.padding = between(0, overhang / 2);
     if (one_in(3)) spec.trim = {between(0, spec.stride), between(0, spec.stride)};
     spec.bias = !one_in(3);
-    spec.dtype = one_in(3) ? DType::float64 : DType::float32;
+    constexpr std::array dtypes = {DType::float32, DType::float64, DType::float16, DType::bfloat16};
+    spec.dtype = dtypes[static_cast<std::size_t>(between(0, 3))];
     spec.prologue = activation();
     spec.epilogue = activation();
     return spec;
@@ -81,10 +83,9 @@ TEST(RandomLayers, EqualTheStrictChainBitForBit) {
     for (int i = 0; i < layers_per_seed; ++i) {
       const LayerSpec spec = draw.layer();
       const std::int64_t length = length_for(spec, draw), batch = draw.between(1, 2);
-      if (spec.dtype == DType::float32)
-        check<float>(spec, batch, length, static_cast<std::uint64_t>(i));
-      else
-        check<double>(spec, batch, length, static_cast<std::uint64_t>(i));
+      with_element(spec.dtype, [&](auto element) {
+        check<decltype(element)>(spec, batch, length, static_cast<std::uint64_t>(i));
+      });
       if (HasFatalFailure()) return;
     }
   }

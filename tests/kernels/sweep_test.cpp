@@ -66,10 +66,7 @@ TEST_P(SmallLayers, EqualTheStrictChainBitForBit) {
   std::uint64_t seed = 0;
   for (const SweepPoint& point : sweep_points()) {
     const LayerSpec spec = sweep_layer(point, GetParam().dtype);
-    if (spec.dtype == DType::float32)
-      check<float>(spec, ++seed);
-    else
-      check<double>(spec, ++seed);
+    with_element(spec.dtype, [&](auto element) { check<decltype(element)>(spec, ++seed); });
     if (HasFatalFailure()) return;
   }
   EXPECT_GT(runs_, 6000);
@@ -79,7 +76,8 @@ std::vector<SweepCase> sweep_cases() {
   std::vector<SweepCase> cases;
   for (const char* strategy : {"row_lanes", "column_lanes"})
     for (const std::string& target : instruction_sets)
-      for (const DType dtype : {DType::float32, DType::float64}) cases.push_back({strategy, target.c_str(), dtype});
+      for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16})
+        cases.push_back({strategy, target.c_str(), dtype});
   return cases;
 }
 

@@ -9,11 +9,13 @@
 #include <span>
 #include <vector>
 
+#include "unstride/element.hpp"
 #include "unstride/spec.hpp"
 
 namespace unstride::testing {
 
-/// One layer with its data, all dense. b is empty exactly when spec.bias is false. T decides the arithmetic.
+/// One layer with its data, all dense. b is empty exactly when spec.bias is false. T decides the arithmetic: its own, or
+/// float for the 16-bit types, with one rounding at the end.
 template <typename T>
 struct StrictChain {
   const LayerSpec& spec;
@@ -30,6 +32,14 @@ struct StrictChain {
   /// All of y, with rows of this many outputs.
   std::vector<T> outputs(std::int64_t row_length) const;
 };
+
+/// What an element of x, w or b is in the arithmetic, and what a result of the arithmetic is in y.
+double value_of(double element);
+float value_of(float element);
+float value_of(Float16 element);
+float value_of(BFloat16 element);
+template <typename T>
+T stored(double value);
 
 /// Equal to the last bit; any NaN equals any NaN.
 template <typename T>

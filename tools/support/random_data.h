@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "unstride/element.hpp"
+
 namespace unstride::tools {
 
 /// A stream of 64 random bits a call.
@@ -33,15 +35,14 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-/// Uniform in [-1, 1), on a grid of 2^-23 (float) or 2^-52 (double): exact, so no rounding mode matters.
-template <typename T>
+/// Uniform in [-1, 1), on a grid of 2^-23 (float) or 2^-52 (double): exact, so no rounding mode matters. The 16-bit types
+/// take the floats, rounded.
+template <Element T>
 T uniform(SplitMix64& random) {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
-  if constexpr (std::is_same_v<T, float>) {
-    return static_cast<float>(random.next() >> 40) * 0x1p-23f - 1.0f;
-  } else {
+  if constexpr (std::is_same_v<T, double>)
     return static_cast<double>(random.next() >> 11) * 0x1p-52 - 1.0;
-  }
+  else
+    return T(static_cast<float>(random.next() >> 40) * 0x1p-23f - 1.0f);
 }
 
 template <typename T>
