@@ -31,8 +31,9 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
   emit.branch(
       inside,
       [&] {
-        for_each_piece(
-            [&](Value* from, Value* y, Value* output) { emit.copy_stored(from, emit.at_stored(y, output), run.phases); });
+        for_each_piece([&](Value* from, Value* y, Value* output) {
+          emit.copy_stored(from, emit.at_stored(y, output), run.phases);
+        });
       },
       [&] {
         for_each_piece([&](Value* from, Value* y, Value* output) {

@@ -44,8 +44,8 @@ Value* Emitter::at_stored(Value* pointer, Value* offset) {
 }
 
 Value* Emitter::load_input(Value* pointer) {
-  return widened(builder.CreateAlignedLoad(vector_of(storage, problem.lanes), pointer,
-                                           alignment(problem.storage_bytes())));
+  return widened(
+      builder.CreateAlignedLoad(vector_of(storage, problem.lanes), pointer, alignment(problem.storage_bytes())));
 }
 
 Value* Emitter::masked_load_input(Value* pointer, Value* mask) {

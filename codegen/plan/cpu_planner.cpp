@@ -29,8 +29,8 @@ void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
   if (plan.input == Input::direct && problem.spec.prologue.op != Activation::Op::none)
     throw ArgumentError(fmt::format("plan: \"{}\": a prologue is applied to a packed input", to_string(plan)));
   if (plan.input == Input::direct && problem.converts())
-    throw ArgumentError(
-        fmt::format("plan: \"{}\": inputs of {} are converted to a packed one", to_string(plan), name(problem.spec.dtype)));
+    throw ArgumentError(fmt::format("plan: \"{}\": inputs of {} are converted to a packed one", to_string(plan),
+                                    name(problem.spec.dtype)));
   if (plan.strip % strategy_of(plan).tile_columns(problem, plan) != 0)
     throw ArgumentError(fmt::format("plan: \"{}\": strip must be a multiple of the tile's columns", to_string(plan)));
   if (plan.column_block % plan.strip != 0)

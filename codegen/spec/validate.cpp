@@ -76,7 +76,8 @@ void check_sizes(const LayerSpec& layer, std::string_view path) {
 
 // A slope that overflows in the type it is multiplied in would turn zeros into NaN.
 bool is_finite_in(DType dtype, double value) {
-  return std::isfinite(accumulator_of(dtype) == DType::float64 ? value : static_cast<double>(static_cast<float>(value)));
+  return std::isfinite(accumulator_of(dtype) == DType::float64 ? value
+                                                               : static_cast<double>(static_cast<float>(value)));
 }
 
 void check_activation(const LayerSpec& layer, const Activation& activation, std::string_view path,

@@ -7,12 +7,13 @@
 #include <bit>
 #include <cstdint>
 
+#include "unstride/export.hpp"
 #include "unstride/spec.hpp"
 
 namespace unstride {
 
 /// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
-struct Float16 {
+struct UNSTRIDE_API Float16 {
   std::uint16_t bits = 0;
 
   constexpr Float16() = default;
@@ -49,14 +50,15 @@ struct Float16 {
 };
 
 /// The upper half of a float: 8 significant bits, and float's range.
-struct BFloat16 {
+struct UNSTRIDE_API BFloat16 {
   std::uint16_t bits = 0;
 
   constexpr BFloat16() = default;
   constexpr explicit BFloat16(float value) noexcept {
     const auto pattern = std::bit_cast<std::uint32_t>(value);
     const bool not_a_number = (pattern & 0x7fffffff) > 0x7f800000;
-    bits = static_cast<std::uint16_t>((not_a_number ? pattern | 0x400000 : pattern + 0x7fff + (pattern >> 16 & 1)) >> 16);
+    bits =
+        static_cast<std::uint16_t>((not_a_number ? pattern | 0x400000 : pattern + 0x7fff + (pattern >> 16 & 1)) >> 16);
   }
   constexpr explicit operator float() const noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
@@ -89,7 +91,9 @@ template <typename T>
 inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
 
 template <typename T>
-concept Element = requires { detail::DTypeOf<T>::value; };
+concept Element = requires {
+  detail::DTypeOf<T>::value;
+};
 
 /// Calls f(T{}) with the C++ type of a DType, and returns what it returns.
 template <typename F>

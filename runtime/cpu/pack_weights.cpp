@@ -55,7 +55,8 @@ class Packer {
               (group * layout.in_channels + ci) * problem.out_channels() + first_channel + channel;
           const T* from = weight + source_row * problem.spec.kernel_size + first_tap + phase;
           Packed* to = weights + ci * run.taps * run.rows + row;
-          for (std::int64_t t = 0; t < taps; ++t) to[t * run.rows] = static_cast<Packed>(from[t * problem.polyphase.tap_step]);
+          for (std::int64_t t = 0; t < taps; ++t)
+            to[t * run.rows] = static_cast<Packed>(from[t * problem.polyphase.tap_step]);
         }
       }
   }

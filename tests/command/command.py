@@ -46,10 +46,14 @@ def unstride(*arguments, stdin=b"", **options):
     return Result(done.returncode, done.stdout, done.stderr.decode())
 
 
+# What struct calls the types of arrays. u2 holds the bits of bfloat16.
+FORMATS = {"f4": "f", "f8": "d", "f2": "e", "u2": "H"}
+
+
 def write_npy(path, shape, values, kind="f4", fortran_order=False):
-    """kind: f4 or f8. Values in C order."""
+    """kind: a key of FORMATS. Values in C order."""
     header = f"{{'descr': '<{kind}', 'fortran_order': {fortran_order}, 'shape': {tuple(shape)}, }}\n".encode()
-    payload = struct.pack(f"<{len(values)}{'f' if kind == 'f4' else 'd'}", *values)
+    payload = struct.pack(f"<{len(values)}{FORMATS[kind]}", *values)
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + payload)
     return path
 
@@ -63,7 +67,7 @@ def read_npy(path):
     kind = header["descr"].lstrip("<")
     payload = data[10 + length :]
     count = len(payload) // int(kind[1])
-    return kind, header["shape"], list(struct.unpack(f"<{count}{'f' if kind == 'f4' else 'd'}", payload))
+    return kind, header["shape"], list(struct.unpack(f"<{count}{FORMATS[kind]}", payload))
 
 
 class CommandTest(unittest.TestCase):

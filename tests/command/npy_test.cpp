@@ -77,12 +77,14 @@ TEST(Npy, ReadsScalarsAndEmptyArrays) {
 
 TEST(Npy, RefusesWhatItCannotRead) {
   EXPECT_EQ(refusal("RIFF....WAVE"), "x.npy: not a .npy file: it does not begin with \\x93NUMPY");
-  EXPECT_EQ(refused_dict("{'descr': '>f4', 'fortran_order': False, 'shape': (6,)}"),
-            "x.npy: the type is '>f4'; must be '<f4' or '<f8' (little-endian float32 or float64)");
+  EXPECT_EQ(
+      refused_dict("{'descr': '>f4', 'fortran_order': False, 'shape': (6,)}"),
+      "x.npy: the type is '>f4'; must be '<f4', '<f8', '<f2' or '<u2' (little-endian float32, float64, float16, or the "
+      "bits of bfloat16)");
   EXPECT_EQ(refused_dict("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}"),
             "x.npy: the array is in Fortran order; save numpy.ascontiguousarray(array)");
   EXPECT_EQ(refused_dict("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}"),
-            "x.npy: bad header: descr is a structured type; must be '<f4' or '<f8'");
+            "x.npy: bad header: descr is a structured type; must be '<f4', '<f8', '<f2' or '<u2'");
   EXPECT_EQ(refusal(file_of(4, plain_dict, six)), "x.npy: format 4.0 is unknown; must be 1.0, 2.0 or 3.0");
 }
 
@@ -176,6 +178,27 @@ TEST_F(NpyFile, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(array.shape, shape);
   EXPECT_EQ(std::get<1>(array.data), values);
   EXPECT_EQ(files(), 1u);
+}
+
+template <typename T>
+void expect_read_back(const fs::path& file, const std::string& descr) {
+  const std::vector<std::int64_t> shape{3};
+  const std::vector<T> values{T(1.5f), T(-2), T(0.1f)};
+  write_npy(file, shape, std::span<const T>(values));
+  const NpyArray array = read_npy(file);
+  EXPECT_EQ(array.dtype(), dtype_of<T>);
+  const auto& read = std::get<std::vector<T>>(array.data);
+  ASSERT_EQ(read.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(read[i].bits, values[i].bits);
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  EXPECT_NE(bytes.find("'descr': '" + descr + "'"), bytes.npos);
+  EXPECT_EQ(bytes.size(), 128u + 6u);
+}
+
+TEST_F(NpyFile, SixteenBitElementsAreReadBackToo) {
+  expect_read_back<Float16>(folder_ / "y.npy", "<f2");
+  expect_read_back<BFloat16>(folder_ / "y.npy", "<u2");
 }
 
 TEST_F(NpyFile, TheBytesAreThoseThatNumpyWrites) {

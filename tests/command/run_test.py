@@ -62,6 +62,9 @@ class Layers(CommandTest):
         kinds = [
             {},
             {"dtype": "float64"},
+            {"dtype": "float16"},
+            {"dtype": "bfloat16"},
+            {"dtype": "float16", "kernel_size": 7, "stride": 3, "prologue": "leaky_relu", "epilogue": "relu"},
             {"bias": False},
             {"in_channels": 6, "out_channels": 6, "groups": 6},
             {"in_channels": 6, "out_channels": 4, "groups": 2},
@@ -122,6 +125,24 @@ class Arrays(TinyLayer):
         w = write_npy(self.folder / "w8.npy", (1, 1, 1), [2.0], "f8")
         self.succeed("run", spec, "--input", x, "--weight", w, "--output", self.y, "--repeat", 1)
         self.assertEqual(read_npy(self.y), ("f8", (1, 2), [0.2, 2e300]))
+
+    def run_scaled_by_two(self, dtype, values, type_of_values):
+        spec = self.spec(in_channels=1, out_channels=1, kernel_size=1, stride=1, padding=0, bias=False, dtype=dtype)
+        x = write_npy(self.folder / "x2.npy", (1, len(values)), values, type_of_values)
+        w = write_npy(self.folder / "w2.npy", (1, 1, 1), [2 if type_of_values != "u2" else 0x4000], type_of_values)
+        self.succeed("run", spec, "--input", x, "--weight", w, "--output", self.y, "--repeat", 1, "--verify")
+        return read_npy(self.y)
+
+    def test_float16_layers_take_float16_arrays(self):
+        self.assertEqual(self.run_scaled_by_two("float16", [0.5, -3, 40000], "f2"),
+                         ("f2", (1, 3), [1, -6, float("inf")]))
+
+    def test_bfloat16_layers_take_and_give_bits(self):
+        self.assertEqual(self.run_scaled_by_two("bfloat16", [0x3f80, 0xc040], "u2"), ("u2", (1, 2), [0x4000, 0xc0c0]))
+
+    def test_bfloat16_layers_round_float32_arrays(self):
+        self.assertEqual(self.run_scaled_by_two("bfloat16", [1, 1.00390625, 1.01171875], "f4"),
+                         ("u2", (1, 3), [0x4000, 0x4000, 0x4002]))
 
     def test_the_same_seed_gives_the_same_output(self):
         def output(seed):

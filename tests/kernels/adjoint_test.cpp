@@ -33,10 +33,11 @@ double inner_product(const std::vector<double>& a, const std::vector<double>& b)
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-TEST(Adjoint, OfConv1dIsTheLayer) {
+std::vector<LayerSpec> layers(DType dtype) {
   struct Case {
     std::int64_t in, out, kernel, stride, dilation, groups, padding;
   };
+  std::vector<LayerSpec> result;
   for (const Case& c : std::vector<Case>{{4, 6, 16, 8, 1, 1, 4},
                                          {5, 3, 7, 3, 1, 1, 0},
                                          {6, 6, 4, 2, 1, 6, 1},
@@ -47,18 +48,55 @@ TEST(Adjoint, OfConv1dIsTheLayer) {
     spec.groups = c.groups;
     spec.padding = c.padding;
     spec.bias = false;
-    spec.dtype = DType::float64;
+    spec.dtype = dtype;
+    result.push_back(spec);
+  }
+  return result;
+}
+
+TEST(Adjoint, OfConv1dIsTheLayer) {
+  for (const LayerSpec& spec : layers(DType::float64)) {
     for (const char* strategy : {"row_lanes", "column_lanes"}) {
       const Kernel kernel = engine().compile(spec, {.target = "cpu", .plan = strategy});
       const LayerData<double> data(spec, 1, 83);
       const std::int64_t m = kernel.output_length(83);
-      const auto y = tools::random_values<double>(c.out * m, 99);
+      const auto y = tools::random_values<double>(spec.out_channels * m, 99);
       const double left = inner_product(conv1d(spec, data.w, y, m, 83), data.x);
       const double right = inner_product(y, run(kernel, data));
       EXPECT_NEAR(left, right, 1e-12 * std::sqrt(static_cast<double>(data.x.size() * data.w.size())))
           << describe(kernel, data);
     }
   }
+}
+
+// Of small integers, whose sums are exact in any type: the two sides are equal.
+template <typename T>
+void expect_exact_adjoint() {
+  for (const LayerSpec& spec : layers(dtype_of<T>)) {
+    LayerData<T> data(spec, 1, 83);
+    tools::SplitMix64 random(1);
+    const auto draw = [&](std::vector<T>& values) {
+      std::vector<double> same;
+      for (T& value : values) {
+        value = T(static_cast<float>(random.below(5) - 2));
+        same.push_back(value_of(value));
+      }
+      return same;
+    };
+    const std::vector<double> w = draw(data.w), x = draw(data.x);
+    const Kernel kernel = engine().compile(spec);
+    const std::int64_t m = kernel.output_length(83);
+    std::vector<T> y_elements(static_cast<std::size_t>(spec.out_channels * m));
+    const std::vector<double> y = draw(y_elements);
+    std::vector<double> result;
+    for (const T value : run(kernel, data)) result.push_back(value_of(value));
+    EXPECT_EQ(inner_product(conv1d(spec, w, y, m, 83), x), inner_product(y, result)) << describe(kernel, data);
+  }
+}
+
+TEST(Adjoint, Of16BitIntegersIsExact) {
+  expect_exact_adjoint<Float16>();
+  expect_exact_adjoint<BFloat16>();
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ TEST_P(Candidates, AllGiveTheSameBits) {
   depthwise.groups = 6;
   check<float>(depthwise, 300);
   check<float>(layer(5, 1, 24, 6), 100);  // one output channel
+  LayerSpec half = layer(6, 10, 8, 4);
+  half.dtype = DType::bfloat16;
+  check<BFloat16>(half, 120);
 }
 
 INSTANTIATE_TEST_SUITE_P(Plans, Candidates, ::testing::ValuesIn(instruction_sets),

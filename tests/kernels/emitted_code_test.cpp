@@ -25,10 +25,13 @@ std::vector<HotLoopCase> cases() {
       {"istft", layer(1026, 1, 1024, 256)},      {"float64", layer(128, 64, 8, 4)},
       {"depthwise", layer(64, 64, 4, 2)},        {"dilated", layer(32, 32, 5, 2)},
       {"one_channel", layer(32, 1, 8, 4)},       {"pointwise", layer(256, 256, 1, 1)},
+      {"float16", layer(64, 32, 4, 2)},          {"bfloat16", layer(256, 64, 16, 8)},
   };
   cases[5].spec.dtype = DType::float64;
   cases[6].spec.groups = 64;
   cases[7].spec.dilation = 3;
+  cases[10].spec.dtype = DType::float16;
+  cases[11].spec.dtype = DType::bfloat16;
   return cases;
 }
 

@@ -111,7 +111,8 @@ template <typename T>
   if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " outputs and " << b.size();
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!same_bits(a[i], b[i]))
-      return ::testing::AssertionFailure() << fmt::format("element {} is {:a} and {:a}", i, value_of(a[i]), value_of(b[i]));
+      return ::testing::AssertionFailure()
+             << fmt::format("element {} is {:a} and {:a}", i, value_of(a[i]), value_of(b[i]));
   return ::testing::AssertionSuccess();
 }
 

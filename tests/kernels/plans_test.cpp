@@ -83,7 +83,8 @@ std::string plan_text(const LayerSpec& spec, const std::string& target, const Fo
   if (forced.strategy == "row_lanes")
     tile = plan_field(plan, "columns");
   else
-    tile = plan_field(plan, "vectors") * (target == instruction_sets[1] ? 64 : 32) / size_in_bytes(accumulator_of(spec.dtype));
+    tile = plan_field(plan, "vectors") * (target == instruction_sets[1] ? 64 : 32) /
+           size_in_bytes(accumulator_of(spec.dtype));
   const std::int64_t strip = tile * forced.strip_tiles;
   return with_fields(plan, {{"strip", strip}, {"column_block", strip * forced.block_strips}});
 }

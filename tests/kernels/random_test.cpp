@@ -83,9 +83,8 @@ TEST(RandomLayers, EqualTheStrictChainBitForBit) {
     for (int i = 0; i < layers_per_seed; ++i) {
       const LayerSpec spec = draw.layer();
       const std::int64_t length = length_for(spec, draw), batch = draw.between(1, 2);
-      with_element(spec.dtype, [&](auto element) {
-        check<decltype(element)>(spec, batch, length, static_cast<std::uint64_t>(i));
-      });
+      with_element(spec.dtype,
+                   [&](auto element) { check<decltype(element)>(spec, batch, length, static_cast<std::uint64_t>(i)); });
       if (HasFatalFailure()) return;
     }
   }

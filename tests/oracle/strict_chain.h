@@ -14,8 +14,8 @@
 
 namespace unstride::testing {
 
-/// One layer with its data, all dense. b is empty exactly when spec.bias is false. T decides the arithmetic: its own, or
-/// float for the 16-bit types, with one rounding at the end.
+/// One layer with its data, all dense. b is empty exactly when spec.bias is false. T decides the arithmetic: its own,
+/// or float for the 16-bit types, with one rounding at the end.
 template <typename T>
 struct StrictChain {
   const LayerSpec& spec;

@@ -50,6 +50,8 @@ const AcceptedCase accepted_cases[] = {
      }},
     {"Float32", R"("dtype": "float32")", unchanged},
     {"Float64", R"("dtype": "float64")", [](LayerSpec& s) { s.dtype = DType::float64; }},
+    {"Float16", R"("dtype": "float16")", [](LayerSpec& s) { s.dtype = DType::float16; }},
+    {"BFloat16", R"("dtype": "bfloat16")", [](LayerSpec& s) { s.dtype = DType::bfloat16; }},
     {"StrictMath", R"("math": "strict")", unchanged},
     {"FastMath", R"("math": "fast")", [](LayerSpec& s) { s.math = Math::fast; }},
     {"NullActivations", R"("prologue": null, "epilogue": null)", unchanged},
@@ -134,6 +136,13 @@ TEST(DTypeNames, AreThoseOfTheSpec) {
   EXPECT_EQ(name(DType::float64), "float64");
   EXPECT_EQ(size_in_bytes(DType::float32), 4);
   EXPECT_EQ(size_in_bytes(DType::float64), 8);
+  EXPECT_EQ(name(DType::float16), "float16");
+  EXPECT_EQ(name(DType::bfloat16), "bfloat16");
+  EXPECT_EQ(size_in_bytes(DType::float16), 2);
+  EXPECT_EQ(size_in_bytes(DType::bfloat16), 2);
+  EXPECT_EQ(accumulator_of(DType::float16), DType::float32);
+  EXPECT_EQ(accumulator_of(DType::bfloat16), DType::float32);
+  EXPECT_EQ(accumulator_of(DType::float64), DType::float64);
 }
 
 }  // namespace

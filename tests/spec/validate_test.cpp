@@ -97,7 +97,7 @@ TEST(Validate, RefusesWhatOnlyCodeCanBuild) {
   };
   using Op = Activation::Op;
   refuses([](LayerSpec& s) { s.dtype = static_cast<DType>(7); },
-          {"spec.dtype", "7", R"(must be "float32" or "float64")"});
+          {"spec.dtype", "7", R"(must be "float32", "float64", "float16" or "bfloat16")"});
   refuses([](LayerSpec& s) { s.math = static_cast<Math>(-1); }, {"spec.math", "-1", R"(must be "strict" or "fast")"});
   refuses([](LayerSpec& s) { s.epilogue.op = static_cast<Op>(9); },
           {"spec.epilogue.op", "9", R"(must be "none", "relu" or "leaky_relu")"});

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <fstream>
@@ -22,6 +23,22 @@ constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t header_alignment = 64;
 constexpr std::uint32_t longest_header = 65536;  // numpy writes at most a few hundred bytes for a plain type
 
+constexpr std::array dtypes = {DType::float32, DType::float64, DType::float16, DType::bfloat16};
+
+std::string_view descr_of(DType dtype) {
+  switch (dtype) {
+    case DType::float64:
+      return "<f8";
+    case DType::float16:
+      return "<f2";
+    case DType::bfloat16:
+      return "<u2";
+    case DType::float32:
+      break;
+  }
+  return "<f4";
+}
+
 class Reader {
  public:
   Reader(std::istream& in, const std::string& name) : in_(in), name_(name) {}
@@ -31,9 +48,15 @@ class Reader {
     const NpyHeader header = read_header();
     if (header.fortran_order) fail("the array is in Fortran order; save numpy.ascontiguousarray(array)");
     const auto count = shape_count(header.shape);
-    if (header.descr == "<f4") return {header.shape, elements<float>(header.shape, count)};
-    if (header.descr == "<f8") return {header.shape, elements<double>(header.shape, count)};
-    fail(fmt::format("the type is '{}'; must be '<f4' or '<f8' (little-endian float32 or float64)", header.descr));
+    for (const DType dtype : dtypes)
+      if (header.descr == descr_of(dtype))
+        return with_element(dtype, [&](auto element) {
+          return NpyArray{header.shape, elements<decltype(element)>(header.shape, count)};
+        });
+    fail(fmt::format(
+        "the type is '{}'; must be '<f4', '<f8', '<f2' or '<u2' (little-endian float32, float64, float16, or "
+        "the bits of bfloat16)",
+        header.descr));
   }
 
  private:
@@ -110,6 +133,10 @@ std::string header_bytes(std::string_view descr, std::span<const std::int64_t> s
 
 }  // namespace
 
+DType NpyArray::dtype() const {
+  return std::visit([](const auto& values) { return dtype_of<std::decay_t<decltype(values[0])>>; }, data);
+}
+
 NpyArray read_npy(std::istream& in, const std::string& name) {
   return Reader(in, name).read();
 }
@@ -130,12 +157,14 @@ void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> 
   if (element_count(shape) != std::ssize(data)) {
     throw ArgumentError(fmt::format("data: holds {} elements, shape {} needs others", data.size(), shape_text(shape)));
   }
-  const std::string header = header_bytes(sizeof(T) == 4 ? "<f4" : "<f8", shape);
+  const std::string header = header_bytes(descr_of(dtype_of<T>), shape);
   write_file(path, {header, std::string_view(reinterpret_cast<const char*>(data.data()), data.size_bytes())});
 }
 
 template void write_npy(const std::filesystem::path&, std::span<const std::int64_t>, std::span<const float>);
 template void write_npy(const std::filesystem::path&, std::span<const std::int64_t>, std::span<const double>);
+template void write_npy(const std::filesystem::path&, std::span<const std::int64_t>, std::span<const Float16>);
+template void write_npy(const std::filesystem::path&, std::span<const std::int64_t>, std::span<const BFloat16>);
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");

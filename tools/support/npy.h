@@ -1,4 +1,5 @@
-// NumPy's .npy files: float32 and float64 arrays in C order, formats 1.0 to 3.0.
+// NumPy's .npy files: arrays of floating-point numbers in C order, formats 1.0 to 3.0. NumPy has no bfloat16: its bits
+// are kept as uint16, which is also how they come out of other programs (torch: x.view(torch.uint16).numpy()).
 //
 //     "\x93NUMPY" major minor | header length (2 bytes in 1.0, else 4) | header: a Python dict in ASCII | the elements
 //
@@ -14,15 +15,15 @@
 #include <variant>
 #include <vector>
 
-#include "unstride/spec.hpp"
+#include "unstride/element.hpp"
 
 namespace unstride::tools {
 
 struct NpyArray {
   std::vector<std::int64_t> shape;
-  std::variant<std::vector<float>, std::vector<double>> data;
+  std::variant<std::vector<float>, std::vector<double>, std::vector<Float16>, std::vector<BFloat16>> data;
 
-  DType dtype() const { return data.index() == 0 ? DType::float32 : DType::float64; }
+  DType dtype() const;
 };
 
 /// Throws Error naming the file and what is wrong with it.
@@ -31,7 +32,7 @@ NpyArray read_npy(const std::filesystem::path& path);
 /// The same from a stream; `name` stands for it in errors.
 NpyArray read_npy(std::istream& in, const std::string& name);
 
-/// Writes format 1.0, T being float or double. Throws Error; see write_file.
+/// Writes format 1.0, bfloat16 as uint16. Throws Error; see write_file.
 template <typename T>
 void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape, std::span<const T> data);
 

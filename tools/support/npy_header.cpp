@@ -50,7 +50,7 @@ class Parser {
 
   std::string type() {
     skip_space();
-    if (rest_.starts_with('[')) fail("descr is a structured type; must be '<f4' or '<f8'");
+    if (rest_.starts_with('[')) fail("descr is a structured type; must be '<f4', '<f8', '<f2' or '<u2'");
     return string();
   }
 

@@ -19,6 +19,19 @@ namespace {
 template <typename T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
 
+// What rounding to the type of y adds to the error of a sum; nothing where that is the type of the sum.
+struct OutputRounding {
+  double unit_roundoff = 0;
+  double smallest = 0;                                       // subnormal
+  double largest = std::numeric_limits<double>::infinity();  // finite
+
+  static OutputRounding to(DType dtype) {
+    if (dtype == DType::float16) return {0x1p-11, 0x1p-24, 65504};
+    if (dtype == DType::bfloat16) return {0x1p-8, 0x1p-133, 0x1.fep127};
+    return {};
+  }
+};
+
 template <typename T>
 struct Exact {
   Wide<T> value;
@@ -129,11 +142,12 @@ std::vector<std::int64_t> sample(std::int64_t rows, std::int64_t columns, std::i
 template <typename T>
 class Judge {
  public:
-  Judge(const Problem<T>& problem, std::span<const T> y, std::int64_t columns)
-      : problem_(problem), y_(y), columns_(columns), chain_(longest_chain(problem.spec)) {
+  Judge(const Problem<T>& problem, std::span<const T> y, std::int64_t columns, OutputRounding rounding)
+      : problem_(problem), y_(y), columns_(columns), chain_(longest_chain(problem.spec)), rounding_(rounding) {
     // The reference has a rounding error of its own, far smaller.
     constexpr auto wide_roundoff = static_cast<double>(std::numeric_limits<Wide<T>>::epsilon() / 2);
     result_.tolerance = gamma(chain_, std::numeric_limits<T>::epsilon() / 2) + gamma(chain_, wide_roundoff);
+    result_.tolerance += rounding.unit_roundoff * (1 + result_.tolerance);
     result_.total = std::ssize(y);
   }
 
@@ -150,11 +164,12 @@ class Judge {
       const bool same = std::isnan(exact.value) ? std::isnan(y) : y == exact.value;
       error = same ? 0 : infinity;
     } else if (!std::isfinite(y)) {
-      const bool may_overflow = exact.magnitude > std::numeric_limits<T>::max();
+      const bool may_overflow = exact.magnitude > std::min<Wide<T>>(std::numeric_limits<T>::max(), rounding_.largest);
       error = may_overflow ? 0 : infinity;
     } else {
       // Below the smallest normal number the error of an operation is absolute, half a subnormal spacing.
-      const Wide<T> underflow = static_cast<Wide<T>>(chain_) * std::numeric_limits<T>::denorm_min();
+      const Wide<T> underflow =
+          static_cast<Wide<T>>(chain_) * std::numeric_limits<T>::denorm_min() + rounding_.smallest;
       error = std::abs(y - exact.value);
       allowed = static_cast<Wide<T>>(result_.tolerance) * exact.magnitude + underflow;
     }
@@ -181,20 +196,28 @@ class Judge {
   std::span<const T> y_;
   std::int64_t columns_;
   std::int64_t chain_;
+  OutputRounding rounding_;
   std::int64_t failures_ = 0;
   std::string first_;
   Verification result_;
 };
 
-}  // namespace
+template <typename T>
+std::vector<float> widened(std::span<const T> values) {
+  std::vector<float> result;
+  result.reserve(values.size());
+  for (const auto value : values) result.push_back(static_cast<float>(value));
+  return result;
+}
 
 template <typename T>
-Verification verify(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications) {
+Verification judge_outputs(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications,
+                           OutputRounding rounding) {
   const std::int64_t columns = require_sizes(problem);
   require_size("y", y.size(), {problem.batch, problem.spec.out_channels, columns});
   const std::int64_t rows = problem.batch * problem.spec.out_channels;
 
-  Judge<T> judge(problem, y, columns);
+  Judge<T> judge(problem, y, columns, rounding);
   constexpr std::int64_t smallest_sample = 64;
   // Asking a kernel element whether the stride divides costs about as much as multiplying by it.
   const std::int64_t cost = longest_chain(problem.spec) + problem.spec.kernel_size;
@@ -205,6 +228,19 @@ Verification verify(const Problem<T>& problem, std::span<const T> y, std::int64_
     for (const std::int64_t index : sample(rows, columns, affordable)) judge.check(index);
   }
   return judge.finish();
+}
+
+}  // namespace
+
+template <typename T>
+Verification verify(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return judge_outputs(problem, y, max_multiplications, {});
+  } else {  // widening is exact: what is left is the rounding of the output
+    const std::vector<float> x = widened(problem.x), w = widened(problem.w), b = widened(problem.b), wide = widened(y);
+    const Problem<float> exact{problem.spec, problem.batch, problem.length, x, w, b};
+    return judge_outputs<float>(exact, wide, max_multiplications, OutputRounding::to(dtype_of<T>));
+  }
 }
 
 template <typename T>
@@ -222,6 +258,8 @@ std::vector<T> reference(const Problem<T>& problem) {
 
 template Verification verify(const Problem<float>&, std::span<const float>, std::int64_t);
 template Verification verify(const Problem<double>&, std::span<const double>, std::int64_t);
+template Verification verify(const Problem<Float16>&, std::span<const Float16>, std::int64_t);
+template Verification verify(const Problem<BFloat16>&, std::span<const BFloat16>, std::int64_t);
 template std::vector<float> reference(const Problem<float>&);
 template std::vector<double> reference(const Problem<double>&);
 

@@ -7,9 +7,10 @@
 //
 //     |y - reference| <= gamma_n * (sum |x||w| + |b|),   gamma_n = n*u / (1 - n*u),
 //
-// u = 2^-24 (float32) or 2^-53 (float64): Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
-// section 3.1. n is in_channels/groups * (taps of the longest phase) + 2, and one more for each leaky_relu. The bound
-// holds for any order of summation, so it judges other libraries as fairly.
+// u = 2^-24 (float32, and the sums of the 16-bit types) or 2^-53 (float64): Higham, Accuracy and Stability of Numerical
+// Algorithms, 2nd ed., section 3.1. n is in_channels/groups * (taps of the longest phase) + 2, and one more for each
+// leaky_relu. The bound holds for any order of summation, so it judges other libraries as fairly. A 16-bit output may
+// lie another unit roundoff of its type away, 2^-11 (float16) or 2^-8 (bfloat16).
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,12 @@
 #include <string>
 #include <vector>
 
-#include "unstride/spec.hpp"
+#include "unstride/element.hpp"
 
 namespace unstride::tools {
 
 /// One layer with its data: x (batch, in_channels, length), w (in_channels, out_channels/groups, kernel_size), b
-/// (out_channels), empty exactly when spec.bias is false. T is float or double; spec.dtype is not looked at.
+/// (out_channels), empty exactly when spec.bias is false. T is the type of the elements; spec.dtype is not looked at.
 template <typename T>
 struct Problem {
   LayerSpec spec;

@@ -35,8 +35,8 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-/// Uniform in [-1, 1), on a grid of 2^-23 (float) or 2^-52 (double): exact, so no rounding mode matters. The 16-bit types
-/// take the floats, rounded.
+/// Uniform in [-1, 1), on a grid of 2^-23 (float) or 2^-52 (double): exact, so no rounding mode matters. The 16-bit
+/// types take the floats, rounded.
 template <Element T>
 T uniform(SplitMix64& random) {
   if constexpr (std::is_same_v<T, double>)

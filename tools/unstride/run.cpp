@@ -80,7 +80,7 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
   }
   if (arguments.verify) {
     const tools::Problem<T> problem{spec, data.batch, data.length, data.x, data.w, data.b};
-    result.verification = tools::verify(problem, std::span<const T>(y), max_multiplications);
+    result.verification = tools::verify<T>(problem, y, max_multiplications);
   }
   if (!arguments.output.empty()) {
     tools::write_npy(arguments.output, result.output_shape, std::span<const T>(y));
@@ -161,7 +161,7 @@ Outcome run(Arguments arguments) {
 
   const LayerSpec& spec = input.specs[0].spec;
   const Result result =
-      spec.dtype == DType::float32 ? run_layer<float>(spec, arguments) : run_layer<double>(spec, arguments);
+      with_element(spec.dtype, [&](auto element) { return run_layer<decltype(element)>(spec, arguments); });
   outcome.json = to_report(spec, result);
   outcome.text = to_text(spec, result);
   if (result.verification && !result.verification->verified) {

@@ -27,9 +27,15 @@ struct Loaded {
 template <typename T>
 Loaded<T> load(const char* option, const std::string& path) {
   tools::NpyArray array = tools::read_npy(path);
+  // float32 is how NumPy holds what is bfloat16 elsewhere: it is rounded.
+  if (const auto* floats = std::get_if<std::vector<float>>(&array.data); floats && dtype_of<T> == DType::bfloat16) {
+    std::vector<T> rounded;
+    for (const float value : *floats) rounded.push_back(T(value));
+    return {std::move(array.shape), std::move(rounded)};
+  }
   if (!std::holds_alternative<std::vector<T>>(array.data)) {
     throw UsageError(fmt::format("{} {}: holds {}; the spec's dtype asks for {}", option, path, name(array.dtype()),
-                                 name(sizeof(T) == 4 ? DType::float32 : DType::float64)));
+                                 name(dtype_of<T>)));
   }
   return {std::move(array.shape), std::get<std::vector<T>>(std::move(array.data))};
 }
@@ -120,13 +126,16 @@ std::vector<T> allocate(const char* what, const std::vector<std::int64_t>& shape
   } catch (const std::length_error&) {
   } catch (const std::bad_alloc&) {
   }
-  throw Error(fmt::format("not enough memory for {}, {} of {}", what, tools::shape_text(shape),
-                          name(sizeof(T) == 4 ? DType::float32 : DType::float64)));
+  throw Error(fmt::format("not enough memory for {}, {} of {}", what, tools::shape_text(shape), name(dtype_of<T>)));
 }
 
 template RunData<float> make_run_data(const LayerSpec&, const RunDataOptions&);
 template RunData<double> make_run_data(const LayerSpec&, const RunDataOptions&);
+template RunData<Float16> make_run_data(const LayerSpec&, const RunDataOptions&);
+template RunData<BFloat16> make_run_data(const LayerSpec&, const RunDataOptions&);
 template std::vector<float> allocate(const char*, const std::vector<std::int64_t>&);
 template std::vector<double> allocate(const char*, const std::vector<std::int64_t>&);
+template std::vector<Float16> allocate(const char*, const std::vector<std::int64_t>&);
+template std::vector<BFloat16> allocate(const char*, const std::vector<std::int64_t>&);
 
 }  // namespace unstride::command

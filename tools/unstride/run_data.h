@@ -24,7 +24,7 @@ struct RunData {
   std::vector<T> x, w, b;
 };
 
-/// T is float or double as spec.dtype says. Throws UsageError where an array does not fit the spec or the options.
+/// T is the type that spec.dtype says. Throws UsageError where an array does not fit the spec or the options.
 template <typename T>
 RunData<T> make_run_data(const LayerSpec& spec, const RunDataOptions& options);
 
