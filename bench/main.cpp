@@ -8,11 +8,13 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "bench/measurements.h"
 #include "bench/peers/peer_library.h"
 #include "bench/process_start.h"
+#include "bench/serve.h"
 #include "unstride/unstride.hpp"
 
 namespace {
@@ -70,6 +72,7 @@ int measure(int argc, char** argv) {
   CLI::App app("Measures unstride on this machine; prints tables, writes JSON");
   std::string corpus = "data/layers.json", output, start;
   int rounds = 31;
+  bool serve = false;
   PeerOptions peer_options;
   const std::vector<Section> sections = {
       {"machine", [&] { return unstride::bench::machine(rounds); }},
@@ -77,6 +80,9 @@ int measure(int argc, char** argv) {
       {"peak_share", [&] { return unstride::bench::peak_share(rounds); }},
       {"new_lengths", [&] { return unstride::bench::new_lengths(rounds); }},
       {"warm_start", [&] { return unstride::bench::warm_start(corpus); }},
+      {"call_overhead", [&] { return unstride::bench::call_overhead(corpus, rounds); }},
+      {"fork_join", [&] { return unstride::bench::fork_join(rounds); }},
+      {"length_sweep", [&] { return unstride::bench::length_sweep(std::min(rounds, 5)); }},
       {"peers", [&] { return unstride::bench::peers(peer_options); }},
   };
   std::vector<std::string> names, only;
@@ -92,10 +98,15 @@ int measure(int argc, char** argv) {
   app.add_option("--start", start, "compile and run the corpus once, from this bundle, or \"cold\"; needs --json")
       ->type_name("BUNDLE")
       ->needs("--json");
+  app.add_flag("--serve", serve, "measure on request, for bench/pytorch_peers.py");
   add_peer_options(app, peer_options);
   CLI11_PARSE(app, argc, argv);
   peer_options.corpus = corpus;
 
+  if (serve) {
+    unstride::bench::serve(corpus, std::cin, std::cout);
+    return 0;
+  }
   if (!start.empty()) {
     write(unstride::bench::start_here(corpus, start == "cold" ? std::string() : start), output);
     return 0;

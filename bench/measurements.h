@@ -26,6 +26,15 @@ nlohmann::json new_lengths(int rounds);
 /// more in the same engine; then from a bundle in fresh processes that may not compile, against cold ones.
 nlohmann::json warm_start(const std::filesystem::path& corpus);
 
+/// What a call costs above its work: the smallest layers on one thread.
+nlohmann::json call_overhead(const std::filesystem::path& corpus, int rounds);
+
+/// What a call on two threads takes above half of the time on one, for layers small and large.
+nlohmann::json fork_join(int rounds);
+
+/// 200 different lengths in random order, per input position, against as many calls at one length.
+nlohmann::json length_sweep(int rounds);
+
 /// Which cases of the corpus, and how.
 struct PeerOptions {
   std::filesystem::path corpus;

@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 // The operations of a case take this many times as long as copying its bytes: it is bound by arithmetic, and the
 // reverse by memory.
 constexpr double clearly = 4;
+constexpr double unsteady_spread = 1.25;             // median over fastest sample
 constexpr double long_enough = 100;                  // input positions
 constexpr double beyond_caches = 8.0 * 1024 * 1024;  // bytes
 
@@ -34,6 +35,16 @@ std::vector<double> column(const std::vector<Json>& rows, const char* name, cons
   for (const Json& row : rows)
     if (test(row) && row.contains(name) && row[name].is_number()) values.push_back(row[name].get<double>());
   return values;
+}
+
+// Whether a figure that counts is no steady one: something else had the processor for half of its samples.
+bool unsteady(const Json& row) {
+  const auto spread = [](const Json& entry) {
+    const auto samples = entry["samples_us"].get<std::vector<double>>();
+    return samples.empty() ? 1 : entry["us"].get<double>() / *std::ranges::min_element(samples);
+  };
+  if (spread(row) > unsteady_spread) return true;
+  return row["best_peer"].is_string() && spread(row["peers"][row["best_peer"].get<std::string>()]) > unsteady_spread;
 }
 
 Json mean_and_worst(const std::vector<double>& values) {
@@ -80,6 +91,7 @@ Json summarize(const std::vector<Json>& rows) {
   }
   const std::vector<double> ratios = column(rows, "ratio", all);
   summary["slower_than_a_peer"] = std::ranges::count_if(ratios, [](double ratio) { return ratio < 1; });
+  summary["unsteady"] = std::ranges::count_if(rows, unsteady);
   summary["roofline"] = mean_and_worst(column(rows, "roofline", all));
   summary["compute_bound"] = mean_and_worst(column(rows, "roofline", compute_bound));
   summary["memory_bound"] = mean_and_worst(column(rows, "roofline", memory_bound));
@@ -146,6 +158,9 @@ Json print_peer_summary(const Json& rows) {
       if (!ratio.is_null())
         fmt::print("    {:8} {:6.2f} geometric mean, {:.2f} worst of {}\n", name, ratio["geomean"].get<double>(),
                    ratio["worst"].get<double>(), ratio["cases"].get<int>());
+    if (summary["unsteady"] != 0)
+      fmt::print("  {} cases are unsteady: the median is {} times the fastest sample or more; is the machine busy?\n",
+                 summary["unsteady"].get<int>(), unsteady_spread);
     print_share("roofline, all cases", summary["roofline"]);
     print_share("FMA peak, compute-bound, L >= 100", summary["compute_bound"]);
     print_share("copy bandwidth, memory-bound, more than 8 MiB", summary["memory_bound"]);
