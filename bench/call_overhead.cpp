@@ -20,7 +20,7 @@ namespace {
 struct Small {
   std::string name;
   LayerSpec spec;
-  std::int64_t length;
+  std::int64_t length = 0;
 };
 
 // A layer with one multiply-add, and the corpus's smallest cases by the bytes they move.
