@@ -52,7 +52,8 @@ def plain_number(value, _):
 
 
 def draw_ratios(cases, peers, path):
-    """A bar for each layer, sorted: geometric mean over its lengths, the worst length as a tick below it."""
+    """A bar for each layer, sorted: geometric mean over its lengths. The tick is its worst length, the colour the best
+    peer at that length."""
     groups = by_threads([case for case in cases if case["ratio"]])
     if not groups:
         return
@@ -91,10 +92,10 @@ def draw_ratios(cases, peers, path):
         axis.yaxis.set_major_locator(matplotlib.ticker.LogLocator(base=10, subs=(1, 2, 5), numticks=30))
         axis.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(plain_number))
         axis.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-        handles = [Patch(color=COLOURS[name], label=f"best peer: {title}") for name, title in peers.items()]
+        worst_length = Line2D([], [], color="black", marker="_", linestyle="none", label="the layer's worst length")
+        handles = [Patch(color=COLOURS[name], label=f"best peer there: {title}") for name, title in peers.items()]
         handles = [h for h, name in zip(handles, peers) if any(worst["best_peer"] == name for _, worst in bars)]
-        handles.append(Line2D([], [], color="black", marker="_", linestyle="none", label="the layer's worst length"))
-        axis.legend(handles=handles, loc="upper left", frameon=False)
+        axis.legend(handles=[worst_length, *handles], loc="upper left", frameon=False)
     save(figure, path)
 
 
@@ -124,7 +125,8 @@ def draw_roofline(cases, machine, path):
         peak = ceiling["fma_gflops"] if ceiling else max(case["peak_gflops"] for case in chosen)
         ends = (min(intensity) / 1.5, max(intensity) * 1.5)
         lowest = min(min(case["gflops"], 1e-3 * case["operations"] / (case["best_us"] or case["us"])) for case in chosen)
-        axis.plot([peak / 1e3, ends[1]], [peak, peak], color="black", linewidth=1)
+        knee = max(ends[0], peak / max(item["gbps"] for item in ceiling["copy"])) if ceiling else ends[0]
+        axis.plot([knee, ends[1]], [peak, peak], color="black", linewidth=1)
         axis.annotate(
             f"FMA peak {peak:.0f} GFLOP/s", (ends[1], peak), textcoords="offset points", xytext=(0, 3), ha="right"
         )
