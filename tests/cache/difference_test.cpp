@@ -75,9 +75,7 @@ class NearestEntry : public ::testing::Test {
   static std::string spec(int channels, int stride) {
     return R"({"channels":)" + std::to_string(channels) + R"(,"stride":)" + std::to_string(stride) + "}";
   }
-  void keep(Fields fields) {
-    ASSERT_TRUE(cache.store()->publish(Key(std::move(fields)), entry_number(1)));
-  }
+  void keep(Fields fields) { ASSERT_TRUE(cache.store()->publish(Key(std::move(fields)), entry_number(1))); }
 
   TempFolder folder;
   LayeredCache cache;
@@ -97,8 +95,9 @@ TEST_F(NearestEntry, IsNamedByTheErrorOfModeRequire) {
     strict.get(Key(kernel(spec(1, 2), "v3")), [] { return Entry{}; });
     FAIL() << "no error";
   } catch (const CacheMissError& error) {
-    EXPECT_NE(std::string(error.what()).find("the nearest, in " + (folder / "root") +
-                                             ", differs in spec.stride: wanted 2, found 4; target: wanted v3, found v4"),
+    EXPECT_NE(std::string(error.what())
+                  .find("the nearest, in " + (folder / "root") +
+                        ", differs in spec.stride: wanted 2, found 4; target: wanted v3, found v4"),
               std::string::npos)
         << error.what();
   }

@@ -114,8 +114,7 @@ TEST_F(Layered, ADamagedEntryOfTheFolderIsServedByTheBundle) {
 
 TEST_F(Layered, AnAbsentFolderIsNoNewsToAModeThatDoesNotWrite) {
   for (const CacheMode mode : {CacheMode::require, CacheMode::read_only}) {
-    LayeredCache cache(
-        {.mode = mode, .root = folder / "absent", .bundles = {bundle}, .report = reports.report()});
+    LayeredCache cache({.mode = mode, .root = folder / "absent", .bundles = {bundle}, .report = reports.report()});
     EXPECT_TRUE(cache.find(key_number(in_bundle)).entry);
   }
   EXPECT_TRUE(reports.lines().empty());
