@@ -34,7 +34,7 @@ class Stopwatch {
 };
 
 struct CpuWeights final : PackedWeights::Impl {
-  cpu::PackedLayer layer;
+  cpu::PackedWeightSets layer;
 };
 
 class CpuKernelImpl final : public Kernel::Impl {
@@ -46,7 +46,7 @@ class CpuKernelImpl final : public Kernel::Impl {
     auto packed = std::make_shared<CpuWeights>();
     packed->layer = kernel_.pack(weight.data, bias.data);
     packed->layout = layout;
-    packed->non_finite = packed->layer.non_finite;
+    packed->non_finite = packed->layer.non_finite();
     return PackedWeights(std::move(packed));
   }
 
@@ -71,13 +71,13 @@ class CpuKernelImpl final : public Kernel::Impl {
 // A layer with the decisions made, and the key that they give.
 struct Planned {
   plan::CpuProblem problem;
-  plan::CpuPlan plan;
+  plan::KernelPlan plan;
   cache::Key key;
   cache::LayeredCache::Result found = {};  ///< where making the decisions found it already
 };
 
 // Everything that determines the object, and nothing else.
-cache::Key object_key(const plan::CpuProblem& problem, const plan::CpuPlan& plan) {
+cache::Key object_key(const plan::CpuProblem& problem, const plan::KernelPlan& plan) {
   return cache::Key(
       {{"kind", "cpu object"},
        {"spec", to_json(problem.spec)},
@@ -85,7 +85,7 @@ cache::Key object_key(const plan::CpuProblem& problem, const plan::CpuPlan& plan
        {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
        {"generator", cpu::generator_digest()},
        {"llvm", fmt::format("{} {}", cpu::llvm_version(), cpu::llvm_build_id())},
-       {"symbol", cpu::kernel_symbol}});
+       {"symbol", cpu::kernel_symbol(0)}});
 }
 
 // Bundles carry the plan that was chosen where they were made: this machine may have measured less, or have other
@@ -177,7 +177,7 @@ class CpuBackend final : public Backend {
  private:
   Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted) const {
     plan::CpuProblem problem(spec, target);
-    std::optional<plan::CpuPlan> plan = bundled_plan(problem, wanted);
+    std::optional<plan::KernelPlan> plan = bundled_plan(problem, wanted);
     if (!plan) plan = plan::choose_plan(problem, wanted).plan;
     cache::Key key = object_key(problem, *plan);
     return {std::move(problem), *plan, std::move(key)};
@@ -207,7 +207,7 @@ class CpuBackend final : public Backend {
   }
 
   // A plan that a bundle brings, where none is demanded and if this version can still compile it.
-  std::optional<plan::CpuPlan> bundled_plan(const plan::CpuProblem& problem, std::string_view wanted) const {
+  std::optional<plan::KernelPlan> bundled_plan(const plan::CpuProblem& problem, std::string_view wanted) const {
     if (!wanted.empty() || context_.cache.bundles().empty()) return {};
     const auto entry = context_.cache.find_in_bundles(plan_key(problem));
     if (!entry) return {};
@@ -242,14 +242,14 @@ class CpuBackend final : public Backend {
   std::unique_ptr<cpu::LoadedCode> load(const Planned& planned, cache::LayeredCache::Result& object,
                                         CompileInfo& info) {
     try {
-      return jit_.load(object.entry->payload);
+      return jit_.load(object.entry->payload, planned.plan.variants.size());
     } catch (const CompileError& error) {
       if (!object.hit || context_.cache.mode() == CacheMode::require) throw;
       context_.cache.reject(planned.key, error.what());
     }
     object = {std::make_shared<const cache::Entry>(build(planned, info)), false, {}};
     info.cache = "miss";
-    return jit_.load(object.entry->payload);
+    return jit_.load(object.entry->payload, planned.plan.variants.size());
   }
 
   static CompileInfo describe(const Planned& planned) {

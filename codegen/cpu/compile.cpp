@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "codegen/cpu/emitter.h"
+#include "codegen/cpu/kernel_abi.h"
 #include "codegen/cpu/kernel_driver.h"
 #include "unstride/error.hpp"
 
@@ -53,7 +54,7 @@ std::string printed(const Print& print) {
 
 }  // namespace
 
-std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, Output output) {
+std::string compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan, Output output) {
   llvm::LLVMContext context;
   llvm::Module module("unstride", context);
   const auto machine = target_machine(problem.target);
@@ -62,7 +63,7 @@ std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, 
 
   llvm::IRBuilder<> builder(context);
   Emitter emitter(builder, module, problem);
-  emit_kernel(emitter, plan);
+  for (std::size_t i = 0; i < plan.variants.size(); ++i) emit_kernel(emitter, plan.variants[i].plan, kernel_symbol(i));
   const std::string invalid = printed([&](llvm::raw_ostream& out) { llvm::verifyModule(module, &out); });
   if (!invalid.empty())
     throw CompileError(fmt::format("emitted invalid LLVM IR for plan \"{}\": {}", to_string(plan), invalid));

@@ -57,6 +57,9 @@ class Emitter {
   /// The same address, of which the compiler knows nothing, so that loads from it are not merged with others; and a
   /// line that no load is moved across. Keeps values in registers only as long as they are wanted.
   llvm::Value* opaque(llvm::Value* pointer);
+  llvm::Value* bytes_at(llvm::Value* pointer, llvm::Value* bytes);
+  /// Asks for a cache line that will be read soon. Any address will do, none is an error.
+  void prefetch(llvm::Value* pointer);
   /// aligned: the address is a multiple of the vector's size.
   llvm::Value* load_vector(llvm::Value* pointer, bool aligned);
   void store_vector(llvm::Value* value, llvm::Value* pointer, bool aligned);

@@ -69,7 +69,12 @@ llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
   };
   const Values initial = emit.select(arguments.first, from_biases, from_accumulators);
 
-  const TapLoop taps{run.taps, false, emit.problem.polyphase.input_step, run.rows, shape.plan.unrolled_taps};
+  const TapLoop taps{run.taps,
+                     false,
+                     emit.problem.polyphase.input_step,
+                     run.rows,
+                     shape.plan.unrolled_taps,
+                     shape.plan.prefetch != plan::Prefetch::none};
   const Values sums = emit_reduction(emit, arguments, taps, initial, [&](Value* x, Value* weights, Values acc, bool) {
     Values w;
     for (std::int64_t v = 0; v < vectors; ++v) w.push_back(emit.load_vector(slot(weights, 0, v), true));

@@ -24,6 +24,11 @@ struct TileArguments {
   llvm::Value* output = nullptr;  ///< index in the output row of the tile's first phase and column; may be negative
   llvm::Value* output_length = nullptr;
   llvm::Value* live_channels = nullptr;  ///< output channels of the tile that exist
+  // What will be read soon: prefetched a cache line for each tap of each input channel, so that memory works while the
+  // multipliers do. Steps in bytes.
+  llvm::Value* ahead = nullptr;
+  llvm::Value* ahead_channel_step = nullptr;
+  llvm::Value* ahead_tap_step = nullptr;
 };
 
 /// What a tile function is specialised for.
@@ -61,6 +66,7 @@ struct TapLoop {
   std::int64_t input_step;   ///< elements between the windows of two taps
   std::int64_t weight_step;  ///< elements between the weights of two taps
   std::int64_t unrolled;     ///< unroll up to so many
+  bool prefetches;           ///< from TileArguments::ahead
 };
 using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;
 Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,

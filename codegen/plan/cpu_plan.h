@@ -33,12 +33,25 @@ struct ColumnLanes {
   friend bool operator==(const ColumnLanes&, const ColumnLanes&) = default;
 };
 
+/// lanes = columns, of layers with one input channel in each group: a tile is all phases of one output channel, and
+/// passes over its row of the output. The input is read where it lies, with masks at its ends.
+struct Depthwise {
+  static constexpr std::string_view name = "depthwise";
+  int vectors = 1;  ///< of columns in a tile
+
+  friend bool operator==(const Depthwise&, const Depthwise&) = default;
+};
+
 /// Where tiles read the input: in a packed panel, or in x itself. Strips at the ends of the input are always packed.
 enum class Input { packed, direct };
 
+/// What a tile asks memory for while it computes: the next row tile's weights, or the next column block's inputs.
+enum class Prefetch { none, weights, input };
+
 struct CpuPlan {
-  std::variant<RowLanes, ColumnLanes> tile;
+  std::variant<RowLanes, ColumnLanes, Depthwise> tile;
   Input input = Input::packed;
+  Prefetch prefetch = Prefetch::none;
   int unrolled_taps = 1;           ///< a tap loop of at most so many rounds is unrolled
   std::int64_t channel_block = 0;  ///< input channels between two visits of a tile's accumulators
   std::int64_t strip = 0;          ///< columns that lie side by side in a packed input panel
@@ -48,7 +61,7 @@ struct CpuPlan {
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 
-/// "row_lanes vectors=2 columns=14 tail=7 input=packed taps=4 channel_block=512 strip=14 column_block=448"
+/// "row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=weights taps=4 channel_block=512 ..."
 std::string to_string(const CpuPlan& plan);
 /// Reads what to_string writes. Throws ArgumentError that names the part it can't read.
 CpuPlan parse_plan(std::string_view text);

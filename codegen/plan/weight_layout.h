@@ -22,6 +22,7 @@ struct RowRun {
   std::int64_t rows = 1;           ///< in a tile, with those that only fill up a vector
 
   std::int64_t tiles() const { return blocks * channel_tiles; }
+  friend bool operator==(const RowRun&, const RowRun&) = default;
 };
 
 struct WeightLayout {
@@ -32,6 +33,7 @@ struct WeightLayout {
   std::int64_t tiles() const;          ///< of one group
   std::int64_t group_weights() const;  ///< packed weights of one group
   std::int64_t group_biases() const;
+  friend bool operator==(const WeightLayout&, const WeightLayout&) = default;
 };
 
 }  // namespace unstride::plan

@@ -43,6 +43,7 @@ std::int64_t planned_fmas(const plan::CpuProblem& problem, const plan::CpuPlan& 
     if (run.phases != tile.phases || run.taps != tile.taps) continue;
     if (plan.strategy() == plan::RowLanes::name)
       return run.rows / problem.lanes * tile.columns * (run.taps <= plan.unrolled_taps ? run.taps : 1);
+    if (plan.strategy() == plan::Depthwise::name) return vectors_of_columns * problem.spec.kernel_size;
     // The last tap may be one that only some phases have: it stands outside the loop over taps.
     const std::int64_t common = problem.polyphase.taps(problem.polyphase.phases() - 1);
     return run.channels * vectors_of_columns *
@@ -71,7 +72,10 @@ class HotLoops : public ::testing::TestWithParam<Parameters> {
 
 TEST_P(HotLoops, OfEachStrategysBestPlanHoldThePlannedMultiplyAddsAndNoStackTraffic) {
   for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
-    if (!strategy->enumerate(problem_).empty()) check(plan::choose_plan(problem_, strategy->name).plan);
+    if (!strategy->enumerate(problem_).empty()) {
+      for (const plan::Variant& variant : plan::choose_plan(problem_, strategy->name).plan.variants)
+        check(variant.plan);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Assembly, HotLoops,

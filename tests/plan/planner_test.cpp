@@ -20,13 +20,30 @@ std::string message(const std::function<void()>& call) {
   return "no error";
 }
 
-TEST(Planner, ChoosesTheCandidateWithTheFewestPredictedCycles) {
+TEST(Planner, ListsTheCandidatesWithTheFewestPredictedCyclesFirst) {
+  for_each_small_layer([](const LayerSpec& spec) {
+    EXPECT_TRUE(std::ranges::is_sorted(choose_plan({spec, avx512()}).candidates, {}, &Candidate::predicted_cycles));
+  });
+}
+
+TEST(Planner, ChoosesAmongTheCandidatesForEveryNumberOfColumns) {
   for_each_small_layer([](const LayerSpec& spec) {
     const PlanChoice choice = choose_plan({spec, avx512()});
-    ASSERT_FALSE(choice.candidates.empty());
-    EXPECT_EQ(choice.plan, choice.candidates.front().plan);
-    EXPECT_TRUE(std::ranges::is_sorted(choice.candidates, {}, &Candidate::predicted_cycles));
+    const auto& variants = choice.plan.variants;
+    for (const Variant& variant : variants)
+      EXPECT_NE(std::ranges::find(choice.candidates, variant.plan, &Candidate::plan), choice.candidates.end());
+    EXPECT_TRUE(std::ranges::is_sorted(variants, std::ranges::less_equal{}, &Variant::most_columns));
+    EXPECT_EQ(variants.back().most_columns, Variant::any);
   });
+}
+
+TEST(Planner, GivesFewColumnsAPlanThatIsPredictedToBeFasterThere) {
+  const CpuProblem problem(layer(128, 64, 14, 7), avx512());
+  const KernelPlan plan = choose_plan(problem).plan;
+  ASSERT_GT(plan.variants.size(), 1u);
+  const CpuPlan &few = plan.variants.front().plan, &many = plan.general();
+  const std::int64_t columns = plan.variants.front().most_columns;
+  EXPECT_LT(strategy_of(few).predict(problem, few, columns), strategy_of(many).predict(problem, many, columns));
 }
 
 TEST(Planner, AcceptsEveryCandidateAsAForcedPlan) {
@@ -53,7 +70,7 @@ TEST(Planner, FindsAPlanForEveryLayerHoweverLarge) {
 
 TEST(Planner, RefusesAPlanThatDoesNotFitTheRegisters) {
   const CpuProblem problem(layer(64, 64, 4, 2), avx2());
-  CpuPlan plan = choose_plan(problem, "row_lanes").plan;
+  CpuPlan plan = choose_plan(problem, "row_lanes").plan.general();
   std::get<RowLanes>(plan.tile) = {.vectors = 4, .columns = 4, .tail_columns = 4};
   EXPECT_NE(message([&] { choose_plan(problem, to_string(plan)); }).find("the tile does not fit the registers"),
             std::string::npos);
@@ -70,7 +87,8 @@ TEST(Planner, ExplainsItsChoiceAndItsRivals) {
   const CpuProblem problem(layer(512, 256, 16, 8), avx512());
   const PlanChoice choice = choose_plan(problem);
   const std::string text = explain(problem, choice);
-  EXPECT_NE(text.find(to_string(choice.plan)), std::string::npos) << text;
+  for (const Variant& variant : choice.plan.variants)
+    EXPECT_NE(text.find(to_string(variant.plan)), std::string::npos) << text;
   EXPECT_NE(text.find("8 phases with 2 taps at most, 0 with the bias alone, reach 1"), std::string::npos) << text;
   EXPECT_NE(text.find("candidates"), std::string::npos) << text;
 }

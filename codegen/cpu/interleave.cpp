@@ -1,0 +1,45 @@
+#include "codegen/cpu/interleave.h"
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+Values interleave(Emitter& emit, const Values& vectors) {
+  const int n = static_cast<int>(vectors.size());
+  const int lanes = emit.problem.lanes;
+  if (n == 1) return vectors;
+  Values result;
+  if (n % 2 == 0) {  // zip the interleaved even ones with the interleaved odd ones
+    Values even, odd;
+    for (std::size_t i = 0; i < vectors.size(); ++i) (i % 2 == 0 ? even : odd).push_back(vectors[i]);
+    even = interleave(emit, even);
+    odd = interleave(emit, odd);
+    for (std::size_t i = 0; i < even.size(); ++i)
+      for (int half = 0; half < 2; ++half) {
+        std::vector<int> mask;
+        for (int e = 0; e < lanes; ++e) mask.push_back((e % 2) * lanes + half * (lanes / 2) + e / 2);
+        result.push_back(emit.shuffle(even[i], odd[i], mask));
+      }
+    return result;
+  }
+  for (int k = 0; k < n; ++k) {  // result vector k gathers from one source after the other
+    Value* gathered = vectors[0];
+    for (int source = 1; source < n; ++source) {
+      std::vector<int> mask;
+      for (int e = 0; e < lanes; ++e) {
+        const int from = (k * lanes + e) % n, lane = (k * lanes + e) / n;
+        if (from == source)
+          mask.push_back(lanes + lane);
+        else if (source == 1 && from == 0)
+          mask.push_back(lane);
+        else
+          mask.push_back(e);  // keep what is there
+      }
+      gathered = emit.shuffle(gathered, vectors[static_cast<std::size_t>(source)], mask);
+    }
+    result.push_back(gathered);
+  }
+  return result;
+}
+
+}  // namespace unstride::cpu

@@ -1,0 +1,90 @@
+// One input channel in each group: no reduction over channels, so nothing is worth packing. The speed is that of
+// memory, and of what one row of the output costs beyond it.
+#include <algorithm>
+
+#include "codegen/plan/cpu_strategy.h"
+#include "codegen/plan/interleave_cost.h"
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+using support::ceil_div;
+
+// Phases are interleaved in registers, and all taps are unrolled: more belong to the other strategies.
+constexpr std::int64_t max_stride = 8;
+constexpr std::int64_t max_kernel_size = 64;
+
+const Depthwise& tile_of(const CpuPlan& plan) {
+  return std::get<Depthwise>(plan.tile);
+}
+
+std::int64_t tile_columns(const CpuProblem& p, const CpuPlan& plan) {
+  return std::int64_t{tile_of(plan).vectors} * p.lanes;
+}
+
+std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan&) {
+  RowRun run;
+  run.phases = problem.polyphase.phases();
+  run.taps = problem.polyphase.max_taps();
+  run.channel_tiles = problem.out_channels();
+  run.rows = run.phases;
+  return {run};
+}
+
+std::int64_t stage_elements(const CpuProblem&, const CpuPlan&) {
+  return 0;
+}
+
+// Accumulators, one window, a weight, and registers to spare for interleaving.
+bool fits_registers(const CpuProblem& problem, int vectors) {
+  return vectors == 1 || (problem.polyphase.phases() + 1) * vectors + 3 <= problem.target.vector_registers;
+}
+
+std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
+  if (problem.in_channels() != 1) return "depthwise takes layers with one input channel in each group";
+  if (problem.spec.stride > max_stride) return "depthwise takes strides up to 8";
+  if (problem.spec.kernel_size > max_kernel_size) return "depthwise takes kernels up to 64";
+  if (plan.input != Input::direct || plan.prefetch != Prefetch::none)
+    return "depthwise takes input=direct prefetch=none";
+  if (tile_of(plan).vectors < 1) return "vectors must be at least 1";
+  if (!fits_registers(problem, tile_of(plan).vectors)) return "the tile does not fit the registers";
+  return {};
+}
+
+std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
+  std::vector<CpuPlan> plans;
+  for (int vectors = 1; vectors <= 8; ++vectors) {
+    CpuPlan plan{.tile = Depthwise{vectors}, .input = Input::direct, .channel_block = 1};
+    plan.strip = tile_columns(problem, plan);
+    plan.column_block = support::round_up(std::int64_t{8192}, plan.strip);
+    if (why_illegal(problem, plan).empty()) plans.push_back(plan);
+  }
+  return plans;
+}
+
+double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const Polyphase& p = problem.polyphase;
+  const int vectors = tile_of(plan).vectors;
+  const double fmas = static_cast<double>(p.kernel_size * vectors);
+  const double stride = static_cast<double>(p.stride);
+  const double shuffles = interleave_shuffles(p.stride) * vectors;
+  // Unaligned loads and stores mostly cross a cache line and count twice.
+  const double loads = static_cast<double>(p.max_taps() * vectors * 2 + p.kernel_size);
+  const double stores = 2 * stride * vectors;
+  const double tile =
+      std::max({(fmas + shuffles) / 2, loads / 2, stores, (fmas + shuffles + loads / 2 + stores / 2) / 6});
+  const double latency = 4.0 * static_cast<double>(p.max_taps());
+  const double tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
+  // The ends go through masks.
+  const double masked = 2 * (20 + 2 * (loads + stores));
+  return static_cast<double>(problem.out_channels()) * (40 + masked + tiles * (std::max(tile, latency / 2) + 4));
+}
+
+}  // namespace
+
+const CpuStrategy depthwise = {Depthwise::name, enumerate,    why_illegal,    predict, runs,
+                               tile_columns,    tile_columns, stage_elements, true};
+
+}  // namespace unstride::plan
