@@ -141,7 +141,7 @@ class CpuBackend final : public Backend {
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
     const plan::CpuProblem problem(spec, cpu::target(options.target));
     plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
-    const std::optional<plan::CpuPlan> bundled = bundled_plan(problem, options.plan);
+    const std::optional<plan::KernelPlan> bundled = bundled_plan(problem, options.plan);
     if (bundled) choice.plan = *bundled;
     switch (what) {
       case Emit::plan:
