@@ -117,9 +117,10 @@ namespace {
 
 std::string explain(const CpuProblem& problem, const Variant& variant) {
   const CpuGeometry geometry(problem, variant.plan);
-  std::string text = variant.most_columns == Variant::any ? fmt::format("plan        {}\n", to_string(variant.plan))
-                                                          : fmt::format("plan        {}, for {} columns at most\n",
-                                                                        to_string(variant.plan), variant.most_columns);
+  const std::string calls = variant.most_columns == Variant::any
+                                ? "other calls"
+                                : fmt::format("calls of {} columns at most", variant.most_columns);
+  std::string text = fmt::format("variant     {}, for {}\n", variant.plan.strategy(), calls);
   for (const RowRun& run : geometry.weights.runs)
     text += fmt::format("  rows      {} tiles of {} channels x {} phases x {} taps in {} rows\n", run.tiles(),
                         run.channels, run.phases, run.taps, run.rows);
@@ -133,8 +134,8 @@ std::string explain(const CpuProblem& problem, const Variant& variant) {
 
 std::string explain(const CpuProblem& problem, const PlanChoice& choice) {
   const Polyphase& p = problem.polyphase;
-  std::string text = fmt::format("target      {}, {} lanes of {}\n", problem.target.name, problem.lanes,
-                                 name(accumulator_of(problem.spec.dtype)));
+  std::string text = fmt::format("plan        {}\ntarget      {}, {} lanes of {}\n", to_string(choice.plan),
+                                 problem.target.name, problem.lanes, name(accumulator_of(problem.spec.dtype)));
   if (problem.converts()) text += fmt::format("elements    of x and y are {}\n", name(problem.spec.dtype));
   text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
                       p.max_taps(), p.stride - p.phases(), p.reach());

@@ -87,8 +87,7 @@ TEST(Planner, ExplainsItsChoiceAndItsRivals) {
   const CpuProblem problem(layer(512, 256, 16, 8), avx512());
   const PlanChoice choice = choose_plan(problem);
   const std::string text = explain(problem, choice);
-  for (const Variant& variant : choice.plan.variants)
-    EXPECT_NE(text.find(to_string(variant.plan)), std::string::npos) << text;
+  EXPECT_NE(text.find(to_string(choice.plan)), std::string::npos) << text;
   EXPECT_NE(text.find("8 phases with 2 taps at most, 0 with the bias alone, reach 1"), std::string::npos) << text;
   EXPECT_NE(text.find("candidates"), std::string::npos) << text;
 }
