@@ -30,6 +30,21 @@ TEST(Bundles, AreFilledByManyThreadsAtOnce) {
   together.write(folder / "together");
   one_by_one.write(folder / "one_by_one");
   EXPECT_EQ(read_file(folder / "together"), read_file(folder / "one_by_one"));
+
+  // Where nothing is compiled, they meet all the time.
+  const Engine reader = with_bundle(folder / "one_by_one", CacheMode::require);
+  for (int round = 0; round < 10; ++round) {
+    BundleBuilder crowded;
+    {
+      std::vector<std::jthread> workers;
+      for (int t = 0; t < threads; ++t)
+        workers.emplace_back([&, t] {
+          for (int i = 0; i < layers; ++i) reader.precompile(small_layer(1 + (i + 5 * t) % layers), {}, &crowded);
+        });
+    }
+    crowded.write(folder / "crowded");
+    ASSERT_EQ(read_file(folder / "crowded"), read_file(folder / "one_by_one")) << round;
+  }
 }
 
 TEST(Bundles, DamagedAnywhereGiveTheSameKernelAllTheSame) {
