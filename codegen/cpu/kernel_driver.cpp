@@ -166,7 +166,7 @@ class Driver {
     Value* weights = emit.at(item.weights, emit.mul(tile, geometry.weights.tile_weights(run)));
     Value* output = emit.add(first_output, phase);
 
-    const Ahead ahead = prefetched_by_tiles(item, run, tile, first_input, tile_arguments);
+    const Ahead ahead = what_is_ahead(item, run, tile, first_input);
     const std::int64_t all = problem.in_channels();
     emit.loop(emit.i64(0), emit.i64(all), plan.channel_block, [&](Value* first_channel) {
       tile_arguments.channels = emit.min(emit.i64(plan.channel_block), emit.sub(emit.i64(all), first_channel));
@@ -177,7 +177,7 @@ class Driver {
                                     std::int64_t columns) {
         emit.loop(begin, end, columns, [&](Value* column) {
           tile_arguments.x = emit.at(origin, column);
-          tile_arguments.ahead = ahead(tile_arguments, first_channel, column);
+          ahead(tile_arguments, first_channel, column, columns);
           tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
           tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
           call_tile(emit, function, tile_arguments);
@@ -199,51 +199,54 @@ class Driver {
     });
   }
 
-  // What a tile prefetches while it computes. Sets the steps of `tile_arguments`, and returns where the tile at
-  // `column` begins.
-  using Ahead = std::function<Value*(const TileArguments&, Value* first_channel, Value* column)>;
+  // Says what a tile of so many columns at `column` prefetches while it computes: sets TileArguments::ahead and its
+  // steps.
+  using Ahead =
+      std::function<void(TileArguments& tile, Value* first_channel, Value* column, std::int64_t tile_columns)>;
 
-  Ahead prefetched_by_tiles(const WorkItem& item, const plan::RowRun& run, Value* tile, Value* first_input,
-                            TileArguments& tile_arguments) {
+  Ahead what_is_ahead(const WorkItem& item, const plan::RowRun& run, Value* row_tile, Value* first_input) {
     switch (plan.prefetch) {
       case plan::Prefetch::weights:
-        return prefetched_weights(item, run, tile_arguments);
+        return next_weights(item, run);
       case plan::Prefetch::input:
-        return prefetched_inputs(item, run, tile, first_input, tile_arguments);
+        return next_inputs(item, run, row_tile, first_input);
       case plan::Prefetch::none:
-        tile_arguments.ahead_tap_step = tile_arguments.ahead_channel_step = emit.i64(0);
-        return [](const TileArguments& at, Value*, Value*) { return at.weights; };
+        break;
     }
-    return {};
-  }
-
-  Ahead prefetched_weights(const WorkItem& item, const plan::RowRun& run, TileArguments& tile_arguments) {
-    Value* tiles = emit.max(emit.i64(1), emit.builder.CreateUDiv(item.columns, emit.i64(geometry.tile_columns)));
-    Value* step = emit.builder.CreateUDiv(emit.i64(run.rows * problem.element_bytes()), tiles);
-    tile_arguments.ahead_tap_step = step;
-    tile_arguments.ahead_channel_step = emit.mul(step, run.taps);
-    Value* share = emit.mul(tile_arguments.ahead_channel_step, problem.in_channels());
-    return [this, &run, share](const TileArguments& at, Value*, Value* column) {
-      Value* index = emit.builder.CreateUDiv(column, emit.i64(geometry.tile_columns));
-      return emit.bytes_at(emit.at(at.weights, geometry.weights.tile_weights(run)), emit.mul(share, index));
+    return [this](TileArguments& tile, Value*, Value*, std::int64_t) {
+      tile.ahead = tile.weights;
+      tile.ahead_tap_step = tile.ahead_channel_step = emit.i64(0);
     };
   }
 
-  // A channel's inputs of one tile are some cache lines: the first row tiles fetch as many each as there are taps.
-  Ahead prefetched_inputs(const WorkItem& item, const plan::RowRun& run, Value* tile, Value* first_input,
-                          TileArguments& tile_arguments) {
+  // The next row tile's weights: each column tile asks for a share.
+  Ahead next_weights(const WorkItem& item, const plan::RowRun& run) {
+    const std::int64_t all = geometry.weights.tile_weights(run) * problem.element_bytes();
+    return [this, &item, &run, all](TileArguments& tile, Value*, Value* column, std::int64_t tile_columns) {
+      auto& b = emit.builder;
+      Value* before = b.CreateUDiv(emit.mul(column, all), item.columns);
+      tile.ahead = emit.bytes_at(emit.at(tile.weights, geometry.weights.tile_weights(run)), before);
+      tile.ahead_tap_step = b.CreateUDiv(emit.i64(tile_columns * run.rows * problem.element_bytes()), item.columns);
+      tile.ahead_channel_step = emit.mul(tile.ahead_tap_step, run.taps);
+    };
+  }
+
+  // The next column block's inputs. A channel's inputs of one tile are some cache lines: the first row tiles ask for as
+  // many each as there are taps.
+  Ahead next_inputs(const WorkItem& item, const plan::RowRun& run, Value* row_tile, Value* first_input) {
     constexpr std::int64_t line = 64;
     const std::int64_t lines = support::ceil_div(geometry.tile_columns * problem.element_bytes(), line);
     auto& b = emit.builder;
-    Value* mine = b.CreateICmpSLT(emit.mul(tile, run.taps), emit.i64(lines));
-    tile_arguments.ahead_tap_step = b.CreateSelect(mine, emit.i64(line), emit.i64(0));
-    tile_arguments.ahead_channel_step =
-        b.CreateSelect(mine, emit.mul(frame.x_pitch, size_in_bytes(spec.dtype)), emit.i64(0));
+    Value* mine = b.CreateICmpSLT(emit.mul(row_tile, run.taps), emit.i64(lines));
+    Value* tap_step = b.CreateSelect(mine, emit.i64(line), emit.i64(0));
+    Value* channel_step = b.CreateSelect(mine, emit.mul(frame.x_pitch, size_in_bytes(spec.dtype)), emit.i64(0));
     Value* first =
-        emit.add(emit.add(first_input, item.columns), emit.mul(tile, run.taps * line / problem.element_bytes()));
-    return [this, &item, first, mine](const TileArguments& at, Value* first_channel, Value* column) {
+        emit.add(emit.add(first_input, item.columns), emit.mul(row_tile, run.taps * line / problem.element_bytes()));
+    return [=, this, &item](TileArguments& tile, Value* first_channel, Value* column, std::int64_t) {
       Value* next = emit.at_stored(item.x, emit.add(emit.mul(first_channel, frame.x_pitch), emit.add(first, column)));
-      return emit.builder.CreateSelect(mine, next, at.weights);
+      tile.ahead = emit.builder.CreateSelect(mine, next, tile.weights);
+      tile.ahead_tap_step = tap_step;
+      tile.ahead_channel_step = channel_step;
     };
   }
 

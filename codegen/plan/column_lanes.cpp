@@ -116,7 +116,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   };
   const auto [whole, tails] = expected_tiles(columns, tile_columns(problem, plan), tail_columns(problem, plan));
   const double column_cycles = whole * tile_cycles(tile.vectors) + tails * tile_cycles(tile.tail_vectors);
-  return static_cast<double>(run.tiles()) * column_cycles +
+  const double row_tile = predict_row_tile(problem, plan, run, columns, whole + tails, column_cycles);
+  return static_cast<double>(run.tiles()) * row_tile +
          predict_input(problem, plan, tile_columns(problem, plan), columns, run.tiles());
 }
 

@@ -58,7 +58,7 @@ struct Range {
 
 // From few columns, where tiles are mostly empty, to more than the second-level cache holds.
 std::vector<Range> ranges(const CpuProblem& problem) {
-  std::vector<Range> result = {{4, {2, 4}}, {16, {8, 16}}, {64, {32, 64}}};
+  std::vector<Range> result = {{5, {2, 5}}, {17, {9, 17}}, {65, {33, 65}}};
   const std::int64_t cached = columns_in_l2(problem);
   if (cached > 128) result.push_back({cached, {std::min(cached / 2, nominal_columns), cached}});
   result.push_back({Variant::any, {std::max(4 * cached, nominal_columns), std::max(16 * cached, 4 * nominal_columns)}});

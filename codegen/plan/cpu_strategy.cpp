@@ -65,15 +65,16 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
 
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
   choose_blocks(problem, tile_columns, plan);
-  if (problem.spec.weight_count() / problem.spec.groups * problem.element_bytes() > problem.target.l2_bytes / 2)
-    plan.prefetch = Prefetch::weights;
-  plans.push_back(plan);
-  if (problem.spec.prologue.op != Activation::Op::none || problem.converts()) return;
-  plan.input = Input::direct;
-  plans.push_back(plan);
-  if (plan.prefetch != Prefetch::none) return;
-  plan.prefetch = Prefetch::input;
-  plans.push_back(plan);
+  const bool reads_x = problem.spec.prologue.op == Activation::Op::none && !problem.converts();
+  for (const Input input : {Input::packed, Input::direct})
+    for (const Prefetch prefetch : {Prefetch::none, Prefetch::weights, Prefetch::input}) {
+      if (input == Input::direct && !reads_x) continue;
+      if (prefetch == Prefetch::weights && weights_in_l2(problem)) continue;
+      if (prefetch == Prefetch::input && (input == Input::packed || !weights_in_l2(problem))) continue;
+      plan.input = input;
+      plan.prefetch = prefetch;
+      plans.push_back(plan);
+    }
 }
 
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
@@ -82,6 +83,22 @@ ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, st
     return {std::floor(quotient(columns, tile_columns)),
             static_cast<double>(support::ceil_div(columns % tile_columns, tail_columns))};
   return {quotient(columns, tile_columns) - 0.5, 0.5 * quotient(tile_columns, tail_columns)};
+}
+
+bool weights_in_l2(const CpuProblem& problem) {
+  return problem.spec.weight_count() / problem.spec.groups * problem.element_bytes() <= problem.target.l2_bytes / 2;
+}
+
+double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
+                        double column_tiles, double cycles) {
+  if (weights_in_l2(problem)) return cycles;
+  const double bytes = static_cast<double>(problem.in_channels() * run.taps * run.rows * problem.element_bytes());
+  const double visits = std::ceil(static_cast<double>(columns) / static_cast<double>(plan.column_block));
+  // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core. Several column
+  // tiles stop it after each row tile; then it pays to ask while the row tile before is computed.
+  if (column_tiles <= 1) return std::max(cycles, bytes / (plan.prefetch == Prefetch::weights ? 6 : 8));
+  if (plan.prefetch == Prefetch::weights) return std::max(1.04 * cycles, visits * bytes / 7);
+  return cycles + visits * bytes / 2;
 }
 
 std::int64_t columns_in_l2(const CpuProblem& problem) {
@@ -100,7 +117,7 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line. A strip that the
   // first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself are too far
   // apart to be prefetched.
-  const double packing = strips * channels * (20 + 4 * lines(plan.strip + reach));
+  const double packing = strips * channels * (25 + 5 * lines(plan.strip + reach));
   // Between two visits of a strip lie all others of the panel.
   const std::int64_t panel_bytes =
       std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
@@ -109,8 +126,10 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   // as there are channels, which the hardware's prefetching doesn't follow beyond a few.
   const double all_lines = channels * lines(columns);
   const bool far = columns > columns_in_l2(problem);
-  const bool followed = plan.input == Input::packed || plan.prefetch == Prefetch::input || channels <= 12;
-  const double from_memory = far ? all_lines * (followed ? 8 : 20) : 0;
+  const double cycles_per_line = plan.input == Input::packed || channels <= 16 ? 8
+                                 : plan.prefetch == Prefetch::input            ? 12
+                                                                               : 20;
+  const double from_memory = far ? all_lines * cycles_per_line : 0;
   // Asking in vain costs a little in every step of the reduction.
   const double looping = 150;
   const double asking = plan.prefetch == Prefetch::input ? tiles * channels : 0;

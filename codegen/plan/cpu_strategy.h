@@ -78,6 +78,13 @@ struct ExpectedTiles {
 };
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns);
 
+/// Whether the packed weights of one group stay in half of the second-level cache.
+bool weights_in_l2(const CpuProblem& problem);
+/// Predicted cycles of one row tile with so many columns in so many column tiles, which take `cycles` once the weights
+/// are in the cache.
+double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
+                        double column_tiles, double cycles);
+
 /// The most columns whose inputs, of all groups, stay in half of the second-level cache.
 std::int64_t columns_in_l2(const CpuProblem& problem);
 

@@ -113,7 +113,8 @@ double step_cycles(const CpuProblem& problem, int vectors, int columns, bool wei
   const double loads = vectors + columns;
   const double issued = fmas + (embedded ? vectors : loads) + 4;
   const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / 24.0;
-  return std::max({4.0, fmas / 2, loads / 2, issued / 6, from_l2});
+  // Tiles of one vector load an input for every multiplication, and reach less of the peak.
+  return std::max({5.0, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6, from_l2});
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -133,8 +134,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double store = tile_columns * (vectors + static_cast<double>(run.channels) * piece) + 30;
       return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store;
     };
-    cycles +=
-        static_cast<double>(run.tiles()) * (whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns));
+    const double row_tile = whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns);
+    cycles += static_cast<double>(run.tiles()) * predict_row_tile(problem, plan, run, columns, whole + tails, row_tile);
   }
   return cycles + predict_input(problem, plan, tile.columns, columns, row_tiles);
 }
