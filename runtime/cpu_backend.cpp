@@ -122,7 +122,7 @@ class CpuBackend final : public Backend {
   }
 
   CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
-    const Planned planned = plan_layer(spec, cpu::target(options.target), options.plan);
+    const Planned planned = plan_layer(spec, cpu::target(options.target, spec.math), options.plan);
     CompileInfo info = describe(planned);
     const cache::LayeredCache::Result object = look_up_or_build(planned, info);
     info.code_bytes = std::ssize(object.entry->payload);
@@ -135,11 +135,11 @@ class CpuBackend final : public Backend {
   }
 
   cache::Key key(const LayerSpec& spec, const CompileOptions& options) override {
-    return plan_layer(spec, cpu::target(options.target), options.plan).key;
+    return plan_layer(spec, cpu::target(options.target, spec.math), options.plan).key;
   }
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
-    const plan::CpuProblem problem(spec, cpu::target(options.target));
+    const plan::CpuProblem problem(spec, cpu::target(options.target, spec.math));
     plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
     const std::optional<plan::KernelPlan> bundled = bundled_plan(problem, options.plan);
     if (bundled) choice.plan = *bundled;
@@ -161,7 +161,7 @@ class CpuBackend final : public Backend {
     for (const std::string& name : cpu::target_names()) {
       TargetInfo info{.name = name, .description = {}, .compiles = true, .runs = true};
       try {
-        const plan::CpuTarget target = cpu::target(name);
+        const plan::CpuTarget target = cpu::target(name, name == "cpu" ? Math::strict : Math::fast);
         const std::string missing = cpu::missing_features(target);
         info.runs = missing.empty();
         info.description = missing.empty() ? properties(target) : fmt::format("this processor lacks {}", missing);
@@ -186,21 +186,21 @@ class CpuBackend final : public Backend {
   // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
   // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
   Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) const {
-    Planned best = plan_layer(spec, runnable_target(options.target), options.plan);
+    Planned best = plan_layer(spec, runnable_target(options.target, spec.math), options.plan);
     if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
     best.found = context_.cache.find(best.key);
     if (best.found.entry) return best;
-    const std::string& level = best.problem.target.base_cpu;
+    const std::string& level = best.problem.target.level;
     for (const std::string& name : cpu::target_names()) {
-      const plan::CpuTarget target = cpu::target(name);
-      if (target.base_cpu == level || !cpu::missing_features(target).empty()) continue;
+      const plan::CpuTarget target = cpu::target(name, spec.math);
+      if (target.level == level || !cpu::missing_features(target).empty()) continue;
       Planned lower = plan_layer(spec, target, options.plan);
       lower.found = context_.cache.find(lower.key);
       if (!lower.found.entry) continue;
       context_.cache.say_once(
           level, fmt::format("mode require: no kernel for {}, which this machine has: one for {} is used, which is "
                              "slower; add 'unstride precompile --target cpu:{}'",
-                             level, target.base_cpu, level));
+                             level, target.level, level));
       return lower;
     }
     return best;
@@ -260,15 +260,15 @@ class CpuBackend final : public Backend {
   }
 
   static std::string properties(const plan::CpuTarget& target) {
-    return fmt::format("{}, {}-bit vectors, LLVM {}", target.base_cpu, target.vector_bytes * 8, cpu::llvm_version());
+    return fmt::format("{}, {}-bit vectors, LLVM {}", target.level, target.vector_bytes * 8, cpu::llvm_version());
   }
 
   static std::string describe(const plan::CpuTarget& target) {
     return fmt::format("{} ({})", target.name, properties(target));
   }
 
-  static plan::CpuTarget runnable_target(std::string_view name) {
-    plan::CpuTarget target = cpu::target(name);
+  static plan::CpuTarget runnable_target(std::string_view name, Math math) {
+    plan::CpuTarget target = cpu::target(name, math);
     if (const std::string missing = cpu::missing_features(target); !missing.empty())
       throw TargetError(fmt::format("target: {}: code for it cannot run here: this processor lacks {}", name, missing));
     return target;

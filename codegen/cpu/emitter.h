@@ -75,6 +75,8 @@ class Emitter {
   llvm::Value* masked_load_input(llvm::Value* pointer, llvm::Value* mask);
   /// A vector of the arithmetic, rounded to `storage`: to the nearest, ties to even.
   llvm::Value* rounded(llvm::Value* value);
+  /// The nearest bfloat16 of floats, in the upper halves of 32-bit lanes.
+  llvm::Value* nearest_bfloat16(llvm::Value* value);
   /// `count` elements of y, as they are: from the stage to y.
   void copy_stored(llvm::Value* from, llvm::Value* to, std::int64_t count);
   /// The lanes of a mask; `from` is read to the end of the vector.

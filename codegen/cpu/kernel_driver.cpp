@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 
+#include "codegen/cpu/amx.h"
 #include "codegen/cpu/depthwise.h"
 #include "codegen/cpu/panel.h"
 #include "codegen/cpu/tile.h"
@@ -31,7 +32,8 @@ class Driver {
       : emit(e), problem(e.problem), spec(e.problem.spec), plan(p), geometry(e.problem, p), frame(e, geometry) {}
 
   void emit_all(const std::string& symbol) {
-    pack_panel = emit_pack_panel(emit, plan, geometry);
+    pack_panel =
+        plan.uses_matrix_unit() ? emit_pack_amx_panel(emit, plan, geometry) : emit_pack_panel(emit, plan, geometry);
     llvm::Function* copy_clamped = emit_copy_clamped(emit);
     for (const plan::RowRun& run : geometry.weights.runs) {
       const TileShape whole{plan, geometry, run, geometry.tile_columns, copy_clamped};
@@ -54,6 +56,10 @@ class Driver {
   };
 
   void emit_driver(const std::string& symbol) {
+    if (plan.uses_matrix_unit()) {
+      frame.before_items = [this] { emit_configure_tiles(emit); };
+      frame.after_items = [this] { emit_release_tiles(emit); };
+    }
     frame.emit(symbol, [&](const WorkItem& item) {
       panel = frame.scratch;
       stage = emit.at(panel, geometry.panel_elements);
@@ -66,7 +72,7 @@ class Driver {
     Value* first_input = emit.sub(item.column, emit.i64(problem.polyphase.reach()));
     pack_strips(item, first_input);
     Value* first_output = emit.sub(emit.mul(item.column, spec.stride), emit.i64(plan::grid_offset(spec)));
-    if (problem.polyphase.has_bias_only_phases() && plan.strategy() == plan::RowLanes::name)
+    if (problem.polyphase.has_bias_only_phases() && plan.strategy() != plan::ColumnLanes::name)
       fill_with_biases(item, first_output);
 
     std::int64_t tile_base = 0, weight_base = 0, bias_base = 0;
@@ -172,11 +178,11 @@ class Driver {
       tile_arguments.channels = emit.min(emit.i64(plan.channel_block), emit.sub(emit.i64(all), first_channel));
       tile_arguments.first = emit.builder.CreateICmpEQ(first_channel, emit.i64(0));
       tile_arguments.last = emit.builder.CreateICmpSGE(emit.add(first_channel, plan.channel_block), emit.i64(all));
-      tile_arguments.weights = emit.at(weights, emit.mul(first_channel, run.taps * run.rows));
+      tile_arguments.weights = emit.at(weights, emit.mul(first_channel, geometry.weights.channel_weights(run)));
       const auto column_tiles = [&](Value* origin, llvm::Function* function, Value* begin, Value* end,
                                     std::int64_t columns) {
         emit.loop(begin, end, columns, [&](Value* column) {
-          tile_arguments.x = emit.at(origin, column);
+          tile_arguments.x = emit.at(origin, emit.mul(column, geometry.column_step));
           ahead(tile_arguments, first_channel, column, columns);
           tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
           tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
@@ -188,7 +194,8 @@ class Driver {
         tile_arguments.x_pitch = window.pitch;
         Value* rows = emit.at(window.x, emit.mul(first_channel, window.pitch));
         // Tiles count columns from the block's first, strips from their own; a phase reads its delay further back.
-        Value* origin = emit.at(rows, emit.sub(emit.sub(emit.i64(p.reach()), delay), strip));
+        Value* before = emit.sub(emit.sub(emit.i64(p.reach()), delay), strip);
+        Value* origin = emit.at(rows, emit.mul(before, geometry.column_step));
         Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
         Value* whole =
             emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);

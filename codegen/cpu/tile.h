@@ -45,11 +45,15 @@ using EmitTile = llvm::Function* (*)(Emitter&, const TileShape&);
 /// Emitters of the strategies (docs/adding-a-kernel.md).
 llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape);
 llvm::Function* emit_column_lanes_tile(Emitter& emit, const TileShape& shape);
+llvm::Function* emit_amx_tile(Emitter& emit, const TileShape& shape);
 EmitTile tile_emitter(const plan::CpuPlan& plan);
 
 /// Starts a tile function, and gives its parameters their names.
 llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileArguments& arguments);
 void call_tile(Emitter& emit, llvm::Function* tile, const TileArguments& arguments);
+
+/// Copies the outputs in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
+void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments);
 
 /// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
 /// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end.

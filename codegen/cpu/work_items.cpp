@@ -46,6 +46,7 @@ void KernelFrame::emit(const std::string& symbol, const std::function<void(const
     rest = quotient;
   }
   position.push_back(rest);
+  before_items();
   emit_.loop(function->getArg(1), function->getArg(2), 1, position, [&](Value*, const Values& now) {
     body(item_at(now));
     Values next;
@@ -59,6 +60,7 @@ void KernelFrame::emit(const std::string& symbol, const std::function<void(const
     next.push_back(emit_.add(now.back(), carry));
     return next;
   });
+  after_items();
   emit_.end_function();
 }
 

@@ -25,6 +25,9 @@ class KernelFrame {
   llvm::Value *x_pitch = nullptr, *y_pitch = nullptr, *input_length = nullptr, *output_length = nullptr;
   llvm::Value* scratch = nullptr;
 
+  /// Emit what a call does once.
+  std::function<void()> before_items = [] {}, after_items = [] {};
+
  private:
   llvm::Value* argument(std::size_t offset, llvm::Type* type);
   llvm::Value* number(std::size_t offset);

@@ -93,6 +93,9 @@ struct Printer {
   std::string operator()(const ColumnLanes& t) const {
     return fmt::format("{} channels={} vectors={} tail={}", ColumnLanes::name, t.channels, t.vectors, t.tail_vectors);
   }
+  std::string operator()(const AmxTiles& t) const {
+    return fmt::format("{} rows={} columns={} tail={}", AmxTiles::name, t.rows, t.columns, t.tail_columns);
+  }
 };
 
 }  // namespace
@@ -117,9 +120,11 @@ CpuPlan parse_plan(std::string_view text) {
     plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
   } else if (fields.name() == Depthwise::name) {
     plan.tile = Depthwise{fields.take_int("vectors")};
+  } else if (fields.name() == AmxTiles::name) {
+    plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail")};
   } else {
-    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}", fields.name(), RowLanes::name,
-                                    ColumnLanes::name, Depthwise::name));
+    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}", fields.name(), RowLanes::name,
+                                    ColumnLanes::name, Depthwise::name, AmxTiles::name));
   }
   plan.input = fields.take_choice("input", input_names);
   plan.prefetch = fields.take_choice("prefetch", prefetch_names);

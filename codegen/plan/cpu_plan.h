@@ -42,6 +42,19 @@ struct Depthwise {
   friend bool operator==(const Depthwise&, const Depthwise&) = default;
 };
 
+/// The matrix unit, under fast math: tiles of 16 columns by 16 rows (channel, phase), 32 input channels at a time, in
+/// bfloat16 parts. Accumulators: [columns][rows], in its own registers.
+struct AmxTiles {
+  static constexpr std::string_view name = "amx_tiles";
+  static constexpr std::int64_t size = 16;      ///< rows and columns of one matrix tile
+  static constexpr std::int64_t channels = 32;  ///< input channels of one product
+  int rows = 1;                                 ///< matrix tiles in a tile
+  int columns = 1;
+  int tail_columns = 1;  ///< in a tile at the end of a block, where a whole one doesn't fit
+
+  friend bool operator==(const AmxTiles&, const AmxTiles&) = default;
+};
+
 /// Where tiles read the input: in a packed panel, or in x itself. Strips at the ends of the input are always packed.
 enum class Input { packed, direct };
 
@@ -49,7 +62,7 @@ enum class Input { packed, direct };
 enum class Prefetch { none, weights, input };
 
 struct CpuPlan {
-  std::variant<RowLanes, ColumnLanes, Depthwise> tile;
+  std::variant<RowLanes, ColumnLanes, Depthwise, AmxTiles> tile;
   Input input = Input::packed;
   Prefetch prefetch = Prefetch::none;
   int unrolled_taps = 1;           ///< a tap loop of at most so many rounds is unrolled
@@ -58,6 +71,7 @@ struct CpuPlan {
   std::int64_t column_block = 0;   ///< columns of one packed input panel, a whole number of strips
 
   std::string_view strategy() const;
+  bool uses_matrix_unit() const { return std::holds_alternative<AmxTiles>(tile); }
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 

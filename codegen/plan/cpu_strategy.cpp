@@ -4,13 +4,14 @@
 #include <array>
 #include <cmath>
 
+#include "codegen/plan/bfloat16_parts.h"
 #include "support/checked_math.h"
 
 namespace unstride::plan {
 
 namespace {
 
-constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise};
+constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise, &amx_tiles};
 
 }  // namespace
 
@@ -28,14 +29,22 @@ CpuProblem::CpuProblem(const LayerSpec& layer, const CpuTarget& cpu)
 CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   const CpuStrategy& strategy = strategy_of(plan);
   weights.runs = strategy.runs(problem, plan);
-  weights.in_channels = problem.in_channels();
+  weights.in_channels = weights.packed_channels = problem.in_channels();
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
 
   panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
   // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
   if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += problem.lanes;
-  strip_elements = panel_pitch * problem.in_channels();
+  column_step = 1;
+  if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
+    const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
+    weights.parts = parts.weights;
+    weights.packed_channels = support::round_up(problem.in_channels(), AmxTiles::channels);
+    column_step = AmxTiles::channels / 2;
+    panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), AmxTiles::size) * parts.inputs / 2;
+  }
+  strip_elements = panel_pitch * weights.packed_channels;
   panel_elements = strategy.reads_x ? 0 : plan.column_block / plan.strip * strip_elements;
 
   // A copy from the stage may read a vector past its end.

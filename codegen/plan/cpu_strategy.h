@@ -36,6 +36,7 @@ struct CpuGeometry {
   CpuGeometry(const CpuProblem& problem, const CpuPlan& plan);
   WeightLayout weights;
   std::int64_t tile_columns, tail_columns;
+  std::int64_t column_step;           ///< elements between two columns of a strip: 1, or a line for the matrix unit
   std::int64_t panel_pitch;           ///< elements between two input channels of a strip
   std::int64_t strip_elements;        ///< a strip of the input panel: [input channel][reach + column]
   std::int64_t panel_elements;        ///< [strip]
@@ -63,10 +64,13 @@ struct CpuStrategy {
   bool reads_x = false;
 };
 
-extern const CpuStrategy row_lanes, column_lanes, depthwise;
+extern const CpuStrategy row_lanes, column_lanes, depthwise, amx_tiles;
 
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);
+
+/// The runs of row_lanes: `rows` rows at most in a tile, whole multiples of `unit` in memory.
+std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit);
 
 /// Adds plans of this tile: with strips, panel and channel blocks for so many columns, and each way to read the input.
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans);
