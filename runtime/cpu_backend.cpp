@@ -34,7 +34,7 @@ class Stopwatch {
 };
 
 struct CpuWeights final : PackedWeights::Impl {
-  cpu::PackedWeightSets layer;
+  cpu::PackedLayer layer;
 };
 
 class CpuKernelImpl final : public Kernel::Impl {
@@ -46,7 +46,7 @@ class CpuKernelImpl final : public Kernel::Impl {
     auto packed = std::make_shared<CpuWeights>();
     packed->layer = kernel_.pack(weight.data, bias.data);
     packed->layout = layout;
-    packed->non_finite = packed->layer.non_finite();
+    packed->non_finite = packed->layer.non_finite;
     return PackedWeights(std::move(packed));
   }
 
@@ -71,13 +71,13 @@ class CpuKernelImpl final : public Kernel::Impl {
 // A layer with the decisions made, and the key that they give.
 struct Planned {
   plan::CpuProblem problem;
-  plan::KernelPlan plan;
+  plan::CpuPlan plan;
   cache::Key key;
   cache::LayeredCache::Result found = {};  ///< where making the decisions found it already
 };
 
 // Everything that determines the object, and nothing else.
-cache::Key object_key(const plan::CpuProblem& problem, const plan::KernelPlan& plan) {
+cache::Key object_key(const plan::CpuProblem& problem, const plan::CpuPlan& plan) {
   return cache::Key(
       {{"kind", "cpu object"},
        {"spec", to_json(problem.spec)},
@@ -85,7 +85,7 @@ cache::Key object_key(const plan::CpuProblem& problem, const plan::KernelPlan& p
        {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
        {"generator", cpu::generator_digest()},
        {"llvm", fmt::format("{} {}", cpu::llvm_version(), cpu::llvm_build_id())},
-       {"symbol", cpu::kernel_symbol(0)}});
+       {"symbol", cpu::kernel_symbol}});
 }
 
 // Bundles carry the plan that was chosen where they were made: this machine may have measured less, or have other
@@ -122,7 +122,7 @@ class CpuBackend final : public Backend {
   }
 
   CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
-    const Planned planned = plan_layer(spec, cpu::target(options.target), options.plan);
+    const Planned planned = plan_layer(spec, cpu::target(options.target, spec.math), options.plan);
     CompileInfo info = describe(planned);
     const cache::LayeredCache::Result object = look_up_or_build(planned, info);
     info.code_bytes = std::ssize(object.entry->payload);
@@ -135,13 +135,13 @@ class CpuBackend final : public Backend {
   }
 
   cache::Key key(const LayerSpec& spec, const CompileOptions& options) override {
-    return plan_layer(spec, cpu::target(options.target), options.plan).key;
+    return plan_layer(spec, cpu::target(options.target, spec.math), options.plan).key;
   }
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
-    const plan::CpuProblem problem(spec, cpu::target(options.target));
+    const plan::CpuProblem problem(spec, cpu::target(options.target, spec.math));
     plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
-    const std::optional<plan::KernelPlan> bundled = bundled_plan(problem, options.plan);
+    const std::optional<plan::CpuPlan> bundled = bundled_plan(problem, options.plan);
     if (bundled) choice.plan = *bundled;
     switch (what) {
       case Emit::plan:
@@ -161,7 +161,7 @@ class CpuBackend final : public Backend {
     for (const std::string& name : cpu::target_names()) {
       TargetInfo info{.name = name, .description = {}, .compiles = true, .runs = true};
       try {
-        const plan::CpuTarget target = cpu::target(name);
+        const plan::CpuTarget target = cpu::target(name, name == "cpu" ? Math::strict : Math::fast);
         const std::string missing = cpu::missing_features(target);
         info.runs = missing.empty();
         info.description = missing.empty() ? properties(target) : fmt::format("this processor lacks {}", missing);
@@ -177,7 +177,7 @@ class CpuBackend final : public Backend {
  private:
   Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted) const {
     plan::CpuProblem problem(spec, target);
-    std::optional<plan::KernelPlan> plan = bundled_plan(problem, wanted);
+    std::optional<plan::CpuPlan> plan = bundled_plan(problem, wanted);
     if (!plan) plan = plan::choose_plan(problem, wanted).plan;
     cache::Key key = object_key(problem, *plan);
     return {std::move(problem), *plan, std::move(key)};
@@ -186,28 +186,28 @@ class CpuBackend final : public Backend {
   // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
   // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
   Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) const {
-    Planned best = plan_layer(spec, runnable_target(options.target), options.plan);
+    Planned best = plan_layer(spec, runnable_target(options.target, spec.math), options.plan);
     if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
     best.found = context_.cache.find(best.key);
     if (best.found.entry) return best;
-    const std::string& level = best.problem.target.base_cpu;
+    const std::string& level = best.problem.target.level;
     for (const std::string& name : cpu::target_names()) {
-      const plan::CpuTarget target = cpu::target(name);
-      if (target.base_cpu == level || !cpu::missing_features(target).empty()) continue;
+      const plan::CpuTarget target = cpu::target(name, spec.math);
+      if (target.level == level || !cpu::missing_features(target).empty()) continue;
       Planned lower = plan_layer(spec, target, options.plan);
       lower.found = context_.cache.find(lower.key);
       if (!lower.found.entry) continue;
       context_.cache.say_once(
           level, fmt::format("mode require: no kernel for {}, which this machine has: one for {} is used, which is "
                              "slower; add 'unstride precompile --target cpu:{}'",
-                             level, target.base_cpu, level));
+                             level, target.level, level));
       return lower;
     }
     return best;
   }
 
   // A plan that a bundle brings, where none is demanded and if this version can still compile it.
-  std::optional<plan::KernelPlan> bundled_plan(const plan::CpuProblem& problem, std::string_view wanted) const {
+  std::optional<plan::CpuPlan> bundled_plan(const plan::CpuProblem& problem, std::string_view wanted) const {
     if (!wanted.empty() || context_.cache.bundles().empty()) return {};
     const auto entry = context_.cache.find_in_bundles(plan_key(problem));
     if (!entry) return {};
@@ -242,14 +242,14 @@ class CpuBackend final : public Backend {
   std::unique_ptr<cpu::LoadedCode> load(const Planned& planned, cache::LayeredCache::Result& object,
                                         CompileInfo& info) {
     try {
-      return jit_.load(object.entry->payload, planned.plan.variants.size());
+      return jit_.load(object.entry->payload);
     } catch (const CompileError& error) {
       if (!object.hit || context_.cache.mode() == CacheMode::require) throw;
       context_.cache.reject(planned.key, error.what());
     }
     object = {std::make_shared<const cache::Entry>(build(planned, info)), false, {}};
     info.cache = "miss";
-    return jit_.load(object.entry->payload, planned.plan.variants.size());
+    return jit_.load(object.entry->payload);
   }
 
   static CompileInfo describe(const Planned& planned) {
@@ -260,15 +260,15 @@ class CpuBackend final : public Backend {
   }
 
   static std::string properties(const plan::CpuTarget& target) {
-    return fmt::format("{}, {}-bit vectors, LLVM {}", target.base_cpu, target.vector_bytes * 8, cpu::llvm_version());
+    return fmt::format("{}, {}-bit vectors, LLVM {}", target.level, target.vector_bytes * 8, cpu::llvm_version());
   }
 
   static std::string describe(const plan::CpuTarget& target) {
     return fmt::format("{} ({})", target.name, properties(target));
   }
 
-  static plan::CpuTarget runnable_target(std::string_view name) {
-    plan::CpuTarget target = cpu::target(name);
+  static plan::CpuTarget runnable_target(std::string_view name, Math math) {
+    plan::CpuTarget target = cpu::target(name, math);
     if (const std::string missing = cpu::missing_features(target); !missing.empty())
       throw TargetError(fmt::format("target: {}: code for it cannot run here: this processor lacks {}", name, missing));
     return target;

@@ -5,7 +5,6 @@
 
 #include <map>
 
-#include "codegen/cpu/interleave.h"
 #include "codegen/cpu/tile.h"
 
 namespace unstride::cpu {
@@ -13,6 +12,45 @@ namespace unstride::cpu {
 using llvm::Value;
 
 namespace {
+
+// Interleaves n vectors: result lane e of all = vectors[e % n] lane e / n.
+Values interleave(Emitter& emit, const Values& vectors) {
+  const int n = static_cast<int>(vectors.size());
+  const int lanes = emit.problem.lanes;
+  if (n == 1) return vectors;
+  Values result;
+  if (n % 2 == 0) {  // zip the interleaved even ones with the interleaved odd ones
+    Values even, odd;
+    for (std::size_t i = 0; i < vectors.size(); ++i) (i % 2 == 0 ? even : odd).push_back(vectors[i]);
+    even = interleave(emit, even);
+    odd = interleave(emit, odd);
+    for (std::size_t i = 0; i < even.size(); ++i)
+      for (int half = 0; half < 2; ++half) {
+        std::vector<int> mask;
+        for (int e = 0; e < lanes; ++e) mask.push_back((e % 2) * lanes + half * (lanes / 2) + e / 2);
+        result.push_back(emit.shuffle(even[i], odd[i], mask));
+      }
+    return result;
+  }
+  for (int k = 0; k < n; ++k) {  // result vector k gathers from one source after the other
+    Value* gathered = vectors[0];
+    for (int source = 1; source < n; ++source) {
+      std::vector<int> mask;
+      for (int e = 0; e < lanes; ++e) {
+        const int from = (k * lanes + e) % n, lane = (k * lanes + e) / n;
+        if (from == source)
+          mask.push_back(lanes + lane);
+        else if (source == 1 && from == 0)
+          mask.push_back(lane);
+        else
+          mask.push_back(e);  // keep what is there
+      }
+      gathered = emit.shuffle(gathered, vectors[static_cast<std::size_t>(source)], mask);
+    }
+    result.push_back(gathered);
+  }
+  return result;
+}
 
 class ColumnLanesTile {
  public:
@@ -24,9 +62,7 @@ class ColumnLanesTile {
     const Values initial = emit.select(
         arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
     const bool ragged = polyphase.taps(polyphase.phases() - 1) < run.taps;
-    const TapLoop taps{run.taps - (ragged ? 1 : 0), ragged,
-                       polyphase.input_step,        run.rows,
-                       shape.plan.unrolled_taps,    shape.plan.prefetch != plan::Prefetch::none};
+    const TapLoop taps{run.taps - (ragged ? 1 : 0), ragged, polyphase.input_step, run.rows, shape.plan.unrolled_taps};
     const Values sums = emit_reduction(
         emit, arguments, taps, initial,
         [&](Value* x, Value* weights, const Values& acc, bool partial) { return tap(x, weights, acc, partial); });

@@ -15,7 +15,6 @@
 #include <mutex>
 
 #include "codegen/cpu/emitter.h"
-#include "codegen/cpu/kernel_abi.h"
 #include "codegen/cpu/kernel_driver.h"
 #include "unstride/error.hpp"
 
@@ -54,7 +53,7 @@ std::string printed(const Print& print) {
 
 }  // namespace
 
-std::string compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan, Output output) {
+std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, Output output) {
   llvm::LLVMContext context;
   llvm::Module module("unstride", context);
   const auto machine = target_machine(problem.target);
@@ -63,7 +62,7 @@ std::string compile(const plan::CpuProblem& problem, const plan::KernelPlan& pla
 
   llvm::IRBuilder<> builder(context);
   Emitter emitter(builder, module, problem);
-  for (std::size_t i = 0; i < plan.variants.size(); ++i) emit_kernel(emitter, plan.variants[i].plan, kernel_symbol(i));
+  emit_kernel(emitter, plan);
   const std::string invalid = printed([&](llvm::raw_ostream& out) { llvm::verifyModule(module, &out); });
   if (!invalid.empty())
     throw CompileError(fmt::format("emitted invalid LLVM IR for plan \"{}\": {}", to_string(plan), invalid));

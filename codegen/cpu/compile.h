@@ -4,15 +4,13 @@
 #include <string>
 
 #include "codegen/plan/cpu_strategy.h"
-#include "codegen/plan/kernel_plan.h"
 
 namespace unstride::cpu {
 
 enum class Output { ir, assembly, object };
 
-/// IR and assembly are text; an object is a relocatable ELF file that defines kernel_symbol(i) for each
-/// variant i of the plan and needs nothing.
+/// IR and assembly are text; an object is a relocatable ELF file that defines kernel_symbol and needs nothing.
 /// Throws CompileError with LLVM's message.
-std::string compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan, Output output);
+std::string compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, Output output);
 
 }  // namespace unstride::cpu

@@ -94,16 +94,6 @@ Value* Emitter::at(Value* pointer, Value* offset) {
   return builder.CreateGEP(element, pointer, offset);
 }
 
-Value* Emitter::bytes_at(Value* pointer, Value* bytes) {
-  return builder.CreateGEP(builder.getInt8Ty(), pointer, bytes);
-}
-
-void Emitter::prefetch(Value* pointer) {
-  constexpr int read = 0, second_level = 2, data = 1;
-  builder.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer_type()},
-                          {pointer, builder.getInt32(read), builder.getInt32(second_level), builder.getInt32(data)});
-}
-
 Value* Emitter::opaque(Value* pointer) {
   auto* type = llvm::FunctionType::get(pointer_type(), {pointer_type()}, false);
   return builder.CreateCall(type, llvm::InlineAsm::get(type, "", "=r,0,~{memory}", /*hasSideEffects=*/true), {pointer});

@@ -57,9 +57,6 @@ class Emitter {
   /// The same address, of which the compiler knows nothing, so that loads from it are not merged with others; and a
   /// line that no load is moved across. Keeps values in registers only as long as they are wanted.
   llvm::Value* opaque(llvm::Value* pointer);
-  llvm::Value* bytes_at(llvm::Value* pointer, llvm::Value* bytes);
-  /// Asks for a cache line that will be read soon. Any address will do, none is an error.
-  void prefetch(llvm::Value* pointer);
   /// aligned: the address is a multiple of the vector's size.
   llvm::Value* load_vector(llvm::Value* pointer, bool aligned);
   void store_vector(llvm::Value* value, llvm::Value* pointer, bool aligned);
@@ -75,6 +72,8 @@ class Emitter {
   llvm::Value* masked_load_input(llvm::Value* pointer, llvm::Value* mask);
   /// A vector of the arithmetic, rounded to `storage`: to the nearest, ties to even.
   llvm::Value* rounded(llvm::Value* value);
+  /// The nearest bfloat16 of floats, in the upper halves of 32-bit lanes.
+  llvm::Value* nearest_bfloat16(llvm::Value* value);
   /// `count` elements of y, as they are: from the stage to y.
   void copy_stored(llvm::Value* from, llvm::Value* to, std::int64_t count);
   /// The lanes of a mask; `from` is read to the end of the vector.

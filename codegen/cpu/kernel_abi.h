@@ -1,9 +1,7 @@
 // How a compiled CPU kernel is called. Shared by the code that emits it and the code that runs it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <string>
 
 namespace unstride::cpu {
 
@@ -31,9 +29,6 @@ struct KernelArguments {
 /// CpuGeometry::scratch_bytes, 64-byte aligned, of this caller alone.
 using KernelFunction = void (*)(const KernelArguments* arguments, std::int64_t begin, std::int64_t end, void* scratch);
 
-/// The KernelFunction of a plan's variant.
-inline std::string kernel_symbol(std::size_t variant) {
-  return "unstride_conv_transpose1d_" + std::to_string(variant);
-}
+inline constexpr const char* kernel_symbol = "unstride_conv_transpose1d";
 
 }  // namespace unstride::cpu

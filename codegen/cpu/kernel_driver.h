@@ -5,7 +5,7 @@
 
 namespace unstride::cpu {
 
-/// Emits a KernelFunction (kernel_abi.h) of this name and everything it calls.
-void emit_kernel(Emitter& emit, const plan::CpuPlan& plan, const std::string& symbol);
+/// Emits KernelFunction (kernel_abi.h) and everything it calls.
+void emit_kernel(Emitter& emit, const plan::CpuPlan& plan);
 
 }  // namespace unstride::cpu

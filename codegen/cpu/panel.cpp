@@ -6,79 +6,52 @@
 
 #include <array>
 
-#include "support/checked_math.h"
-
 namespace unstride::cpu {
 
 using llvm::Value;
 
-namespace {
-
-// One input channel of one strip: `width` elements from x[first], zeros outside [0, input_length). Rows of a strip are
-// padded to whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do no harm:
-// only the ends of the input need a mask.
-void copy_row_masked(Emitter& emit, Value* to, Value* x, Value* first, Value* width, Value* input_length) {
-  const Activation& prologue = emit.problem.spec.prologue;
-  const int lanes = emit.problem.lanes;
-  Value* low = emit.sub(emit.i64(0), first);
-  Value* high = emit.sub(input_length, first);
-  Value* from = emit.at_stored(x, first);
-  emit.loop(emit.i64(0), width, lanes, [&](Value* e) {
-    Value* mask = emit.lanes_within(e, low, high);
-    Value* value = emit.activate(prologue, emit.masked_load_input(emit.at_stored(from, e), mask));
-    value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(emit.vector));
-    emit.store_vector(value, emit.at(to, e), true);
-  });
-}
-
-// The same of a whole strip that lies inside the input.
-void copy_row(Emitter& emit, Value* to, Value* from, std::int64_t width) {
-  const int lanes = emit.problem.lanes;
-  const auto copy = [&](Value* e) {
-    Value* value = emit.activate(emit.problem.spec.prologue, emit.load_input(emit.at_stored(from, e)));
-    emit.store_vector(value, emit.at(to, e), true);
-  };
-  constexpr std::int64_t unrolled = 8;
-  if (width <= unrolled * lanes)
-    for (std::int64_t e = 0; e < width; e += lanes) copy(emit.i64(e));
-  else
-    emit.loop(emit.i64(0), emit.i64(width), lanes, copy);
-}
-
-}  // namespace
-
-llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry) {
-  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(),
-                            emit.i64_type(),     emit.i64_type(),     emit.i64_type(), emit.i64_type()};
+llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuGeometry& geometry) {
+  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(),
+                            emit.i64_type(),     emit.i64_type(),     emit.i64_type()};
   llvm::Function* function = emit.begin_function("pack_panel", types);
   Value *panel = function->getArg(0), *x = function->getArg(1), *x_pitch = function->getArg(2);
-  Value *first_input = function->getArg(3), *begin = function->getArg(4), *end = function->getArg(5);
-  Value *columns = function->getArg(6), *input_length = function->getArg(7);
+  Value *first = function->getArg(3), *width = function->getArg(4), *input_length = function->getArg(5);
 
+  const Activation& prologue = emit.problem.spec.prologue;
   const int lanes = emit.problem.lanes;
-  const std::int64_t reach = emit.problem.polyphase.reach();
-  const std::int64_t whole = support::round_up(plan.strip + reach, lanes);
+  // Rows are padded to whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do
+  // no harm: only the ends of the input need a mask.
+  width = emit.builder.CreateAnd(emit.add(width, lanes - 1), emit.i64(-std::int64_t{lanes}));
+  Value* low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
+  Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
   emit.loop(emit.i64(0), emit.i64(geometry.weights.in_channels), 1, [&](Value* channel) {
-    Value* row = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
-    Value* x_row = emit.at_stored(x, emit.mul(channel, x_pitch));
-    // Strip after strip of one channel, so that x is read in order.
-    emit.loop(begin, end, plan.strip, [&](Value* column) {
-      auto& b = emit.builder;
-      Value* to = emit.at(row, emit.mul(b.CreateUDiv(column, emit.i64(plan.strip)), geometry.strip_elements));
-      Value* first = emit.add(first_input, column);
-      Value* inside =
-          b.CreateAnd(b.CreateICmpSGE(first, emit.i64(0)), b.CreateICmpSLE(emit.add(first, whole), input_length));
-      emit.branch(
-          inside, [&] { copy_row(emit, to, emit.at_stored(x_row, first), whole); },
-          [&] {
-            Value* width = emit.add(emit.sub(columns, column), reach + geometry.tail_columns - 1 + lanes - 1);
-            width = b.CreateAnd(emit.min(width, emit.i64(whole)), emit.i64(-std::int64_t{lanes}));
-            copy_row_masked(emit, to, x_row, first, width, input_length);
-          });
+    Value* to = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
+    Value* from = emit.at_stored(x, emit.add(emit.mul(channel, x_pitch), first));
+    // Whole vectors inside the input between `low` and `high`, masked ones around them.
+    const auto masked = [&](Value* begin, Value* end) {
+      emit.loop(begin, end, lanes, [&](Value* e) {
+        Value* mask = emit.lanes_within(e, low, high);
+        Value* value = emit.activate(prologue, emit.masked_load_input(emit.at_stored(from, e), mask));
+        value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(emit.vector));
+        emit.store_vector(value, emit.at(to, e), true);
+      });
+    };
+    Value* round_mask = emit.i64(-std::int64_t{lanes});
+    Value* whole_begin = emit.builder.CreateAnd(emit.add(low, lanes - 1), round_mask);
+    Value* whole_end = emit.max(whole_begin, emit.builder.CreateAnd(high, round_mask));
+    masked(emit.i64(0), whole_begin);
+    emit.loop(whole_begin, whole_end, lanes, [&](Value* e) {
+      emit.store_vector(emit.activate(prologue, emit.load_input(emit.at_stored(from, e))), emit.at(to, e), true);
     });
+    masked(whole_end, width);
   });
   emit.end_function();
   return function;
+}
+
+void call_pack_panel(Emitter& emit, llvm::Function* pack, Value* panel, Value* x, Value* x_pitch, Value* first,
+                     Value* width, Value* input_length) {
+  emit.builder.CreateCall(pack, {panel, x, x_pitch, first, width, input_length});
 }
 
 }  // namespace unstride::cpu

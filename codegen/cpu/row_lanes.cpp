@@ -11,9 +11,7 @@ namespace unstride::cpu {
 
 using llvm::Value;
 
-namespace {
-
-void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
+void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
   const plan::RowRun& run = shape.run;
   const std::int64_t stride = emit.problem.spec.stride;
   Value* end = emit.add(arguments.output, (shape.columns - 1) * stride + run.phases);
@@ -23,8 +21,14 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
     emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
       Value* y = emit.at_stored(arguments.y, emit.mul(channel, arguments.y_pitch));
       Value* rows = emit.at_stored(arguments.stage, emit.mul(channel, run.phases));
-      emit.loop(emit.i64(0), emit.i64(shape.columns), 1, [&](Value* column) {
-        copy(emit.at_stored(rows, emit.mul(column, run.rows)), y, emit.add(arguments.output, emit.mul(column, stride)));
+      // The matrix unit's tiles have many columns and little else to hide the copies behind.
+      const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
+      emit.loop(emit.i64(0), emit.i64(shape.columns), unrolled, [&](Value* first) {
+        for (std::int64_t i = 0; i < unrolled; ++i) {
+          Value* column = emit.add(first, i);
+          copy(emit.at_stored(rows, emit.mul(column, run.rows)), y,
+               emit.add(arguments.output, emit.mul(column, stride)));
+        }
       });
     });
   };
@@ -41,8 +45,6 @@ void store_tile(Emitter& emit, const TileShape& shape, const TileArguments& argu
         });
       });
 }
-
-}  // namespace
 
 llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
   TileArguments arguments{};
@@ -69,12 +71,7 @@ llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
   };
   const Values initial = emit.select(arguments.first, from_biases, from_accumulators);
 
-  const TapLoop taps{run.taps,
-                     false,
-                     emit.problem.polyphase.input_step,
-                     run.rows,
-                     shape.plan.unrolled_taps,
-                     shape.plan.prefetch != plan::Prefetch::none};
+  const TapLoop taps{run.taps, false, emit.problem.polyphase.input_step, run.rows, shape.plan.unrolled_taps};
   const Values sums = emit_reduction(emit, arguments, taps, initial, [&](Value* x, Value* weights, Values acc, bool) {
     Values w;
     for (std::int64_t v = 0; v < vectors; ++v) w.push_back(emit.load_vector(slot(weights, 0, v), true));
@@ -100,7 +97,7 @@ llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
           Value* output = emit.rounded(emit.activate(emit.problem.spec.epilogue, sum));
           emit.store_rounded(output, emit.at_stored(arguments.stage, offset), true);
         });
-        store_tile(emit, shape, arguments);
+        store_staged_tile(emit, shape, arguments);
       },
       [&] {
         for_each_sum([&](std::int64_t offset, Value* sum) {

@@ -25,18 +25,6 @@ Value* widen_bfloat16(llvm::IRBuilderBase& b, Value* halves, llvm::Type* floats)
   return b.CreateBitCast(b.CreateShl(b.CreateZExt(halves, integers), 16), floats);
 }
 
-// What BFloat16(float) does (include/unstride/element.hpp), lane by lane.
-Value* round_bfloat16(llvm::IRBuilderBase& b, Value* floats, llvm::Type* halves) {
-  auto* integers = llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(floats->getType()));
-  const auto constant = [&](std::uint64_t value) { return llvm::ConstantInt::get(integers, value); };
-  Value* pattern = b.CreateBitCast(floats, integers);
-  Value* odd = b.CreateAnd(b.CreateLShr(pattern, 16), constant(1));
-  Value* nearest = b.CreateAdd(b.CreateAdd(pattern, constant(0x7fff)), odd);
-  Value* quiet = b.CreateOr(pattern, constant(0x400000));
-  Value* chosen = b.CreateSelect(b.CreateFCmpUNO(floats, floats), quiet, nearest);
-  return b.CreateTrunc(b.CreateLShr(chosen, 16), halves);
-}
-
 }  // namespace
 
 Value* Emitter::at_stored(Value* pointer, Value* offset) {
@@ -60,10 +48,23 @@ Value* Emitter::widened(Value* value) {
   return builder.CreateFPExt(value, vector);
 }
 
+// What BFloat16(float) does (include/unstride/element.hpp), lane by lane.
+Value* Emitter::nearest_bfloat16(Value* value) {
+  auto* integers = llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(value->getType()));
+  const auto constant = [&](std::uint64_t number) { return llvm::ConstantInt::get(integers, number); };
+  Value* pattern = builder.CreateBitCast(value, integers);
+  Value* odd = builder.CreateAnd(builder.CreateLShr(pattern, 16), constant(1));
+  Value* nearest = builder.CreateAdd(builder.CreateAdd(pattern, constant(0x7fff)), odd);
+  Value* quiet = builder.CreateOr(pattern, constant(0x400000));
+  Value* chosen = builder.CreateSelect(builder.CreateFCmpUNO(value, value), quiet, nearest);
+  return builder.CreateAnd(chosen, constant(0xffff0000));
+}
+
 Value* Emitter::rounded(Value* value) {
   if (!problem.converts()) return value;
   auto* type = vector_of(storage, problem.lanes);
-  if (problem.spec.dtype == DType::bfloat16) return round_bfloat16(builder, value, type);
+  if (problem.spec.dtype == DType::bfloat16)
+    return builder.CreateTrunc(builder.CreateLShr(nearest_bfloat16(value), 16), type);
   return builder.CreateFPTrunc(value, type);
 }
 

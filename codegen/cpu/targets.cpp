@@ -9,27 +9,41 @@
 #include <algorithm>
 #include <array>
 
+#include "codegen/cpu/amx_permission.h"
 #include "unstride/error.hpp"
 
 namespace unstride::cpu {
 
 namespace {
 
-// The psABI levels that the micro-kernels need, best first. required: what their instructions come from.
+// The psABI levels that the micro-kernels need, best first, and one with a matrix unit, which no level has. required:
+// what their instructions come from.
 struct Level {
-  std::string_view name;
+  std::string_view name, base_cpu, features;
   int vector_bytes, vector_registers;
-  bool embedded_broadcast;
+  bool embedded_broadcast, matrix_unit;
   std::vector<std::string_view> required;
 };
 
 const std::array levels = {
-    Level{"x86-64-v4",
+    Level{"x86-64-v4+amx-bf16",
+          "x86-64-v4",
+          "+amx-tile,+amx-bf16",
           64,
           32,
           true,
+          true,
+          {"amx-tile", "amx-bf16", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi",
+           "bmi2", "f16c"}},
+    Level{"x86-64-v4",
+          "x86-64-v4",
+          "",
+          64,
+          32,
+          true,
+          false,
           {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2", "f16c"}},
-    Level{"x86-64-v3", 32, 16, false, {"avx2", "fma", "bmi", "bmi2", "f16c"}},
+    Level{"x86-64-v3", "x86-64-v3", "", 32, 16, false, false, {"avx2", "fma", "bmi", "bmi2", "f16c"}},
 };
 
 // Asked of the processor, never looked up by its model name: virtual machines misreport that.
@@ -41,6 +55,7 @@ std::vector<std::string_view> missing(const Level& level, const llvm::StringMap<
   std::vector<std::string_view> result;
   for (std::string_view feature : level.required)
     if (!features.lookup(llvm::StringRef(feature.data(), feature.size()))) result.push_back(feature);
+  if (result.empty() && level.matrix_unit && !amx_permitted()) result.push_back("the kernel's permission to use AMX");
   return result;
 }
 
@@ -49,11 +64,16 @@ std::int64_t cache_size(int name, std::int64_t otherwise) {
   return bytes > 0 ? bytes : otherwise;
 }
 
-plan::CpuTarget describe(const Level& level, std::string_view name) {
+// For strict math a level is the one that it builds on.
+plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
+  const bool fast = math == Math::fast;
   plan::CpuTarget target;
   target.name = name;
   target.triple = "x86_64-pc-linux-gnu";
-  target.base_cpu = level.name;
+  target.level = fast ? level.name : level.base_cpu;
+  target.base_cpu = level.base_cpu;
+  if (fast) target.features = level.features;
+  target.matrix_unit = fast && level.matrix_unit;
   target.vector_bytes = level.vector_bytes;
   target.vector_registers = level.vector_registers;
   target.embedded_broadcast = level.embedded_broadcast;
@@ -62,11 +82,12 @@ plan::CpuTarget describe(const Level& level, std::string_view name) {
 
 // The best level this processor has, and no feature beyond it: kernels then serve every machine of the level, and one
 // cache or bundle all of them.
-plan::CpuTarget host() {
+plan::CpuTarget host(Math math) {
   const auto features = host_features();
   for (const Level& level : levels) {
+    if (level.matrix_unit && math != Math::fast) continue;
     if (!missing(level, features).empty()) continue;
-    plan::CpuTarget target = describe(level, "cpu");
+    plan::CpuTarget target = describe(level, "cpu", math);
     target.l1_bytes = cache_size(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
     target.l2_bytes = cache_size(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
     return target;
@@ -83,10 +104,10 @@ std::vector<std::string> target_names() {
   return names;
 }
 
-plan::CpuTarget target(std::string_view name) {
-  if (name == "cpu") return host();
+plan::CpuTarget target(std::string_view name, Math math) {
+  if (name == "cpu") return host(math);
   for (const Level& level : levels)
-    if (name == fmt::format("cpu:{}", level.name)) return describe(level, name);
+    if (name == fmt::format("cpu:{}", level.name)) return describe(level, name, math);
   throw TargetError(
       fmt::format("target: \"{}\": unknown; this build compiles for {}", name, fmt::join(target_names(), ", ")));
 }
@@ -94,7 +115,7 @@ plan::CpuTarget target(std::string_view name) {
 std::string missing_features(const plan::CpuTarget& target) {
   const auto features = host_features();
   for (const Level& level : levels)
-    if (level.name == target.base_cpu) return fmt::format("{}", fmt::join(missing(level, features), ", "));
+    if (level.name == target.level) return fmt::format("{}", fmt::join(missing(level, features), ", "));
   return {};
 }
 

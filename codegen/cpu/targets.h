@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "codegen/plan/target.h"
+#include "unstride/spec.hpp"
 
 namespace unstride::cpu {
 
-/// "cpu" (this machine), "cpu:x86-64-v3", "cpu:x86-64-v4". Throws TargetError for others, and for "cpu" on a machine
-/// without AVX2 and FMA.
-plan::CpuTarget target(std::string_view name);
+/// "cpu" (this machine), or "cpu:" and a level of target_names(). A level's matrix unit is part of the target under
+/// fast math alone: strict kernels are those of the level without. Throws TargetError for other names, and for "cpu" on
+/// a machine without AVX2 and FMA.
+plan::CpuTarget target(std::string_view name, Math math = Math::strict);
 
 /// Empty when code for this target runs on this machine, else the features that are missing.
 std::string missing_features(const plan::CpuTarget& target);

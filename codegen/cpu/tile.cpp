@@ -34,9 +34,6 @@ constexpr std::array parameters = {
     Parameter{"output", &TileArguments::output, &Emitter::i64_type},
     Parameter{"output_length", &TileArguments::output_length, &Emitter::i64_type},
     Parameter{"live_channels", &TileArguments::live_channels, &Emitter::i64_type},
-    Parameter{"ahead", &TileArguments::ahead, &Emitter::pointer_type},
-    Parameter{"ahead_channel_step", &TileArguments::ahead_channel_step, &Emitter::i64_type},
-    Parameter{"ahead_tap_step", &TileArguments::ahead_tap_step, &Emitter::i64_type},
 };
 
 }  // namespace
@@ -45,6 +42,7 @@ EmitTile tile_emitter(const plan::CpuPlan& plan) {
   static const std::map<std::string_view, EmitTile> registry = {
       {plan::RowLanes::name, emit_row_lanes_tile},
       {plan::ColumnLanes::name, emit_column_lanes_tile},
+      {plan::AmxTiles::name, emit_amx_tile},
   };
   return registry.at(plan.strategy());
 }
@@ -91,35 +89,33 @@ void call_copy_clamped(Emitter& emit, llvm::Function* copy, Value* y, Value* fro
 
 Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,
                       const TapBody& body) {
-  const std::size_t sum_count = initial.size();
   Values carried = initial;
-  carried.insert(carried.end(), {arguments.x, arguments.weights});
-  if (taps.prefetches) carried.push_back(arguments.ahead);
+  carried.push_back(arguments.x);
+  carried.push_back(arguments.weights);
   Values results = emit.loop(emit.i64(0), arguments.channels, 1, carried, [&](Value*, const Values& round) {
-    Values sums(round.begin(), round.begin() + static_cast<std::ptrdiff_t>(sum_count));
-    Value *x = round[sum_count], *weights = round[sum_count + 1];
-    const auto tap = [&](Value* number, const Values& before, bool partial) {
-      Value* window = emit.at(x, emit.mul(number, -taps.input_step));
-      Value* rows = emit.at(weights, emit.mul(number, taps.weight_step));
-      Values after = body(emit.opaque(window), rows, before, partial);
-      // Behind the multiplications: in front of them it costs LLVM a register.
-      if (taps.prefetches)
-        emit.prefetch(emit.bytes_at(round[sum_count + 2], emit.mul(number, arguments.ahead_tap_step)));
-      return after;
+    Values sums(round.begin(), round.end() - 2);
+    Value* x = round[round.size() - 2];
+    Value* weights = round.back();
+    const auto tap = [&](Value* back, std::int64_t number, bool partial) {
+      Value* window = back ? emit.at(x, emit.mul(back, -taps.input_step)) : emit.at(x, -number * taps.input_step);
+      Value* rows =
+          back ? emit.at(weights, emit.mul(back, taps.weight_step)) : emit.at(weights, number * taps.weight_step);
+      return body(emit.opaque(window), rows, sums, partial);
     };
     if (taps.taps <= taps.unrolled) {
-      for (std::int64_t t = 0; t < taps.taps; ++t) sums = tap(emit.i64(t), sums, false);
+      for (std::int64_t t = 0; t < taps.taps; ++t) sums = tap(nullptr, t, false);
     } else {
-      sums = emit.loop(emit.i64(0), emit.i64(taps.taps), 1, Values(sums),
-                       [&](Value* t, const Values& inner) { return tap(t, inner, false); });
+      sums = emit.loop(emit.i64(0), emit.i64(taps.taps), 1, Values(sums), [&](Value* t, const Values& inner) {
+        sums = inner;
+        return tap(t, 0, false);
+      });
     }
-    if (taps.partial_tap) sums = tap(emit.i64(taps.taps), sums, true);
+    if (taps.partial_tap) sums = tap(nullptr, taps.taps, true);
     sums.push_back(emit.at(x, arguments.x_pitch));
     sums.push_back(emit.at(weights, (taps.taps + (taps.partial_tap ? 1 : 0)) * taps.weight_step));
-    if (taps.prefetches) sums.push_back(emit.bytes_at(round[sum_count + 2], arguments.ahead_channel_step));
     return sums;
   });
-  results.resize(sum_count);
+  results.resize(initial.size());
   return results;
 }
 

@@ -24,11 +24,6 @@ struct TileArguments {
   llvm::Value* output = nullptr;  ///< index in the output row of the tile's first phase and column; may be negative
   llvm::Value* output_length = nullptr;
   llvm::Value* live_channels = nullptr;  ///< output channels of the tile that exist
-  // What will be read soon: prefetched a cache line for each tap of each input channel, so that memory works while the
-  // multipliers do. Steps in bytes.
-  llvm::Value* ahead = nullptr;
-  llvm::Value* ahead_channel_step = nullptr;
-  llvm::Value* ahead_tap_step = nullptr;
 };
 
 /// What a tile function is specialised for.
@@ -45,11 +40,15 @@ using EmitTile = llvm::Function* (*)(Emitter&, const TileShape&);
 /// Emitters of the strategies (docs/adding-a-kernel.md).
 llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape);
 llvm::Function* emit_column_lanes_tile(Emitter& emit, const TileShape& shape);
+llvm::Function* emit_amx_tile(Emitter& emit, const TileShape& shape);
 EmitTile tile_emitter(const plan::CpuPlan& plan);
 
 /// Starts a tile function, and gives its parameters their names.
 llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileArguments& arguments);
 void call_tile(Emitter& emit, llvm::Function* tile, const TileArguments& arguments);
+
+/// Copies the outputs in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
+void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments);
 
 /// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
 /// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end.
@@ -66,7 +65,6 @@ struct TapLoop {
   std::int64_t input_step;   ///< elements between the windows of two taps
   std::int64_t weight_step;  ///< elements between the weights of two taps
   std::int64_t unrolled;     ///< unroll up to so many
-  bool prefetches;           ///< from TileArguments::ahead
 };
 using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;
 Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,

@@ -2,10 +2,10 @@
 //
 // A tile holds all phases of some channels, whose outputs are interleaved in registers into contiguous vectors.
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include "codegen/plan/cpu_strategy.h"
-#include "codegen/plan/interleave_cost.h"
 #include "support/checked_math.h"
 
 namespace unstride::plan {
@@ -91,6 +91,13 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
     }
   }
   return plans;
+}
+
+// Shuffles that interleave `stride` vectors: halves, then the odd factor by chains of two-source shuffles.
+double interleave_shuffles(std::int64_t stride) {
+  const std::int64_t halvings = std::countr_zero(static_cast<std::uint64_t>(stride));
+  const std::int64_t odd = stride >> halvings;
+  return static_cast<double>(stride * (halvings + odd - 1));
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {

@@ -3,25 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
-#include <utility>
 
 namespace unstride::plan {
 
 namespace {
-
-template <typename Choice, std::size_t n>
-using Names = std::array<std::pair<std::string_view, Choice>, n>;
-constexpr Names<Input, 2> input_names = {{{"packed", Input::packed}, {"direct", Input::direct}}};
-constexpr Names<Prefetch, 3> prefetch_names = {
-    {{"none", Prefetch::none}, {"weights", Prefetch::weights}, {"input", Prefetch::input}}};
-
-template <typename Choice, std::size_t n>
-std::string_view name_of(Choice choice, const Names<Choice, n>& names) {
-  return std::ranges::find(names, choice, [](const auto& entry) { return entry.second; })->first;
-}
 
 // "name key=value key=value ..." -> values, each used exactly once.
 class Fields {
@@ -65,15 +52,11 @@ class Fields {
 
   int take_int(std::string_view key) { return static_cast<int>(take_number(key)); }
 
-  template <typename Choice, std::size_t n>
-  Choice take_choice(std::string_view key, const Names<Choice, n>& names) {
-    const std::string_view value = take(key);
-    const auto found = std::ranges::find(names, value, [](const auto& entry) { return entry.first; });
-    if (found != names.end()) return found->second;
-    std::string allowed;
-    for (const auto& [name, choice] : names)
-      allowed += fmt::format("{}{}", allowed.empty() ? "" : choice == names.back().second ? " or " : ", ", name);
-    throw ArgumentError(fmt::format("plan: \"{}={}\": must be {}", key, value, allowed));
+  Input take_input() {
+    const std::string_view value = take("input");
+    if (value == "packed") return Input::packed;
+    if (value == "direct") return Input::direct;
+    throw ArgumentError(fmt::format("plan: \"input={}\": must be packed or direct", value));
   }
 
   void expect_empty() const {
@@ -89,9 +72,11 @@ struct Printer {
   std::string operator()(const RowLanes& t) const {
     return fmt::format("{} vectors={} columns={} tail={}", RowLanes::name, t.vectors, t.columns, t.tail_columns);
   }
-  std::string operator()(const Depthwise& t) const { return fmt::format("{} vectors={}", Depthwise::name, t.vectors); }
   std::string operator()(const ColumnLanes& t) const {
     return fmt::format("{} channels={} vectors={} tail={}", ColumnLanes::name, t.channels, t.vectors, t.tail_vectors);
+  }
+  std::string operator()(const AmxTiles& t) const {
+    return fmt::format("{} rows={} columns={} tail={}", AmxTiles::name, t.rows, t.columns, t.tail_columns);
   }
 };
 
@@ -102,10 +87,9 @@ std::string_view CpuPlan::strategy() const {
 }
 
 std::string to_string(const CpuPlan& plan) {
-  return fmt::format("{} input={} prefetch={} taps={} channel_block={} strip={} column_block={}",
-                     std::visit(Printer{}, plan.tile), name_of(plan.input, input_names),
-                     name_of(plan.prefetch, prefetch_names), plan.unrolled_taps, plan.channel_block, plan.strip,
-                     plan.column_block);
+  return fmt::format("{} input={} taps={} channel_block={} strip={} column_block={}", std::visit(Printer{}, plan.tile),
+                     plan.input == Input::packed ? "packed" : "direct", plan.unrolled_taps, plan.channel_block,
+                     plan.strip, plan.column_block);
 }
 
 CpuPlan parse_plan(std::string_view text) {
@@ -115,14 +99,13 @@ CpuPlan parse_plan(std::string_view text) {
     plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), fields.take_int("tail")};
   } else if (fields.name() == ColumnLanes::name) {
     plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
-  } else if (fields.name() == Depthwise::name) {
-    plan.tile = Depthwise{fields.take_int("vectors")};
+  } else if (fields.name() == AmxTiles::name) {
+    plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail")};
   } else {
     throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}", fields.name(), RowLanes::name,
-                                    ColumnLanes::name, Depthwise::name));
+                                    ColumnLanes::name, AmxTiles::name));
   }
-  plan.input = fields.take_choice("input", input_names);
-  plan.prefetch = fields.take_choice("prefetch", prefetch_names);
+  plan.input = fields.take_input();
   plan.unrolled_taps = fields.take_int("taps");
   plan.channel_block = fields.take_number("channel_block");
   plan.strip = fields.take_number("strip");

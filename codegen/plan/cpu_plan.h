@@ -33,35 +33,36 @@ struct ColumnLanes {
   friend bool operator==(const ColumnLanes&, const ColumnLanes&) = default;
 };
 
-/// lanes = columns, of layers with one input channel in each group: a tile is all phases of one output channel, and
-/// passes over its row of the output. The input is read where it lies, with masks at its ends.
-struct Depthwise {
-  static constexpr std::string_view name = "depthwise";
-  int vectors = 1;  ///< of columns in a tile
+/// The matrix unit, under fast math: tiles of 16 columns by 16 rows (channel, phase), 32 input channels at a time, in
+/// bfloat16 parts. Accumulators: [columns][rows], in its own registers.
+struct AmxTiles {
+  static constexpr std::string_view name = "amx_tiles";
+  static constexpr std::int64_t size = 16;      ///< rows and columns of one matrix tile
+  static constexpr std::int64_t channels = 32;  ///< input channels of one product
+  int rows = 1;                                 ///< matrix tiles in a tile
+  int columns = 1;
+  int tail_columns = 1;  ///< in a tile at the end of a block, where a whole one doesn't fit
 
-  friend bool operator==(const Depthwise&, const Depthwise&) = default;
+  friend bool operator==(const AmxTiles&, const AmxTiles&) = default;
 };
 
 /// Where tiles read the input: in a packed panel, or in x itself. Strips at the ends of the input are always packed.
 enum class Input { packed, direct };
 
-/// What a tile asks memory for while it computes: the next row tile's weights, or the next column block's inputs.
-enum class Prefetch { none, weights, input };
-
 struct CpuPlan {
-  std::variant<RowLanes, ColumnLanes, Depthwise> tile;
+  std::variant<RowLanes, ColumnLanes, AmxTiles> tile;
   Input input = Input::packed;
-  Prefetch prefetch = Prefetch::none;
   int unrolled_taps = 1;           ///< a tap loop of at most so many rounds is unrolled
   std::int64_t channel_block = 0;  ///< input channels between two visits of a tile's accumulators
   std::int64_t strip = 0;          ///< columns that lie side by side in a packed input panel
   std::int64_t column_block = 0;   ///< columns of one packed input panel, a whole number of strips
 
   std::string_view strategy() const;
+  bool uses_matrix_unit() const { return std::holds_alternative<AmxTiles>(tile); }
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 
-/// "row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=weights taps=4 channel_block=512 ..."
+/// "row_lanes vectors=2 columns=14 tail=7 input=packed taps=4 channel_block=512 strip=14 column_block=448"
 std::string to_string(const CpuPlan& plan);
 /// Reads what to_string writes. Throws ArgumentError that names the part it can't read.
 CpuPlan parse_plan(std::string_view text);

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
-#include <ranges>
 
 namespace unstride::plan {
 
@@ -29,10 +26,9 @@ void require_within_limits(const CpuProblem& problem) {
 void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
   const std::string wrong = strategy_of(plan).why_illegal(problem, plan);
   if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(plan), wrong));
-  const bool packs = !strategy_of(plan).reads_x;
-  if (packs && plan.input == Input::direct && problem.spec.prologue.op != Activation::Op::none)
+  if (plan.input == Input::direct && problem.spec.prologue.op != Activation::Op::none)
     throw ArgumentError(fmt::format("plan: \"{}\": a prologue is applied to a packed input", to_string(plan)));
-  if (packs && plan.input == Input::direct && problem.converts())
+  if (plan.input == Input::direct && problem.converts())
     throw ArgumentError(fmt::format("plan: \"{}\": inputs of {} are converted to a packed one", to_string(plan),
                                     name(problem.spec.dtype)));
   if (plan.strip % strategy_of(plan).tile_columns(problem, plan) != 0)
@@ -41,62 +37,20 @@ void require_legal(const CpuProblem& problem, const CpuPlan& plan) {
     throw ArgumentError(fmt::format("plan: \"{}\": column_block must be a multiple of strip", to_string(plan)));
 }
 
-KernelPlan given_plan(const CpuProblem& problem, std::string_view text) {
-  KernelPlan plan = parse_kernel_plan(text);
-  for (Variant& variant : plan.variants) {
-    variant.plan.channel_block = std::min(variant.plan.channel_block, problem.in_channels());
-    require_legal(problem, variant.plan);
-  }
+CpuPlan clamped(const CpuProblem& problem, CpuPlan plan) {
+  plan.channel_block = std::min(plan.channel_block, problem.in_channels());
   return plan;
-}
-
-// Calls of so many columns at most, and numbers of columns that stand for them.
-struct Range {
-  std::int64_t most_columns;
-  std::array<std::int64_t, 2> samples;
-};
-
-// From few columns, where tiles are mostly empty, to more than the second-level cache holds.
-std::vector<Range> ranges(const CpuProblem& problem) {
-  std::vector<Range> result = {{4, {2, 4}}, {16, {8, 16}}, {64, {32, 64}}};
-  const std::int64_t cached = columns_in_l2(problem);
-  if (cached > 128) result.push_back({cached, {std::min(cached / 2, nominal_columns), cached}});
-  result.push_back({Variant::any, {std::max(4 * cached, nominal_columns), std::max(16 * cached, 4 * nominal_columns)}});
-  return result;
-}
-
-// A variant is worth its code where it is predicted to save so much.
-constexpr double worthwhile = 0.9;
-
-KernelPlan cheapest(const CpuProblem& problem, std::span<const Candidate> candidates) {
-  KernelPlan result;
-  for (const Range& range : ranges(problem) | std::views::reverse) {
-    // The sample that matters most to people is not known: each counts alike, whatever its size.
-    const auto cost = [&](const CpuPlan& plan) {
-      double sum = 0;
-      for (const std::int64_t columns : range.samples)
-        sum += strategy_of(plan).predict(problem, plan, columns) / static_cast<double>(columns);
-      return sum;
-    };
-    const CpuPlan* best = nullptr;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Candidate& candidate : candidates) {
-      const double c = cost(candidate.plan);
-      if (c < least) best = &candidate.plan, least = c;
-    }
-    if (result.variants.empty())
-      result = *best;
-    else if (least < worthwhile * cost(result.variants.front().plan))
-      result.variants.insert(result.variants.begin(), {*best, range.most_columns});
-  }
-  return result;
 }
 
 }  // namespace
 
 PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
   require_within_limits(problem);
-  if (wanted.find('=') != wanted.npos) return {given_plan(problem, wanted), {}};
+  if (wanted.find('=') != wanted.npos) {
+    const CpuPlan plan = clamped(problem, parse_plan(wanted));
+    require_legal(problem, plan);
+    return {plan, {}};
+  }
 
   PlanChoice choice;
   bool known = wanted.empty();
@@ -109,37 +63,24 @@ PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
   if (!known) parse_plan(wanted);  // says which strategies there are
   if (choice.candidates.empty()) throw ArgumentError(fmt::format("plan: {} cannot compute this layer", wanted));
   std::ranges::stable_sort(choice.candidates, {}, &Candidate::predicted_cycles);
-  choice.plan = cheapest(problem, choice.candidates);
+  choice.plan = choice.candidates.front().plan;
   return choice;
 }
 
-namespace {
-
-std::string explain(const CpuProblem& problem, const Variant& variant) {
-  const CpuGeometry geometry(problem, variant.plan);
-  const std::string calls = variant.most_columns == Variant::any
-                                ? "other calls"
-                                : fmt::format("calls of {} columns at most", variant.most_columns);
-  std::string text = fmt::format("variant     {}, for {}\n", variant.plan.strategy(), calls);
-  for (const RowRun& run : geometry.weights.runs)
-    text += fmt::format("  rows      {} tiles of {} channels x {} phases x {} taps in {} rows\n", run.tiles(),
-                        run.channels, run.phases, run.taps, run.rows);
-  text += fmt::format("  memory    {} bytes of packed weights, {} bytes of scratch a thread\n",
-                      problem.spec.groups * geometry.weights.group_weights() * problem.element_bytes(),
-                      geometry.scratch_bytes);
-  return text;
-}
-
-}  // namespace
-
 std::string explain(const CpuProblem& problem, const PlanChoice& choice) {
+  const CpuGeometry geometry(problem, choice.plan);
   const Polyphase& p = problem.polyphase;
   std::string text = fmt::format("plan        {}\ntarget      {}, {} lanes of {}\n", to_string(choice.plan),
                                  problem.target.name, problem.lanes, name(accumulator_of(problem.spec.dtype)));
   if (problem.converts()) text += fmt::format("elements    of x and y are {}\n", name(problem.spec.dtype));
   text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
                       p.max_taps(), p.stride - p.phases(), p.reach());
-  for (const Variant& variant : choice.plan.variants) text += explain(problem, variant);
+  for (const RowRun& run : geometry.weights.runs)
+    text += fmt::format("rows        {} tiles of {} channels x {} phases x {} taps in {} rows\n", run.tiles(),
+                        run.channels, run.phases, run.taps, run.rows);
+  text += fmt::format("memory      {} bytes of packed weights, {} bytes of scratch a thread\n",
+                      problem.spec.groups * geometry.weights.group_weights() * problem.element_bytes(),
+                      geometry.scratch_bytes);
 
   // Useful multiply-adds of one group at the nominal length, at two vectors a cycle.
   const double ideal = static_cast<double>(nominal_columns * problem.in_channels() * problem.out_channels()) *

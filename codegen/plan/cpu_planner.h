@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "codegen/plan/cpu_strategy.h"
-#include "codegen/plan/kernel_plan.h"
 
 namespace unstride::plan {
 
@@ -16,15 +15,14 @@ struct Candidate {
 };
 
 struct PlanChoice {
-  KernelPlan plan;
-  std::vector<Candidate> candidates;  ///< at nominal_columns, best first; empty when the plan was given whole
+  CpuPlan plan;
+  std::vector<Candidate> candidates;  ///< best first; empty when the plan was given whole
 };
 
-/// The length that candidates are listed for.
+/// The length that plans are compared at.
 inline constexpr std::int64_t nominal_columns = 1024;
 
-/// A plan for calls of few columns, and others for more where they are predicted to be faster by enough to be worth
-/// their code. wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when
+/// wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when
 /// no plan of that kind can be compiled for the layer, SpecError when no plan at all can.
 PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted = {});
 

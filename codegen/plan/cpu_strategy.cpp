@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "codegen/plan/bfloat16_parts.h"
 #include "support/checked_math.h"
 
 namespace unstride::plan {
 
 namespace {
 
-constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise};
+constexpr std::array strategies = {&row_lanes, &column_lanes, &amx_tiles};
 
 }  // namespace
 
@@ -28,15 +28,23 @@ CpuProblem::CpuProblem(const LayerSpec& layer, const CpuTarget& cpu)
 CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   const CpuStrategy& strategy = strategy_of(plan);
   weights.runs = strategy.runs(problem, plan);
-  weights.in_channels = problem.in_channels();
+  weights.in_channels = weights.packed_channels = problem.in_channels();
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
 
   panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
   // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
   if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += problem.lanes;
-  strip_elements = panel_pitch * problem.in_channels();
-  panel_elements = strategy.reads_x ? 0 : plan.column_block / plan.strip * strip_elements;
+  column_step = 1;
+  if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
+    const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
+    weights.parts = parts.weights;
+    weights.packed_channels = support::round_up(problem.in_channels(), AmxTiles::channels);
+    column_step = AmxTiles::channels / 2;
+    panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), AmxTiles::size) * parts.inputs / 2;
+  }
+  strip_elements = panel_pitch * weights.packed_channels;
+  panel_elements = plan.column_block / plan.strip * strip_elements;
 
   // A copy from the stage may read a vector past its end.
   stage_elements = support::round_up(strategy.stage_elements(problem, plan) + problem.lanes, problem.lanes);
@@ -65,27 +73,15 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
 
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
   choose_blocks(problem, tile_columns, plan);
-  if (problem.spec.weight_count() / problem.spec.groups * problem.element_bytes() > problem.target.l2_bytes / 2)
-    plan.prefetch = Prefetch::weights;
   plans.push_back(plan);
   if (problem.spec.prologue.op != Activation::Op::none || problem.converts()) return;
   plan.input = Input::direct;
-  plans.push_back(plan);
-  if (plan.prefetch != Prefetch::none) return;
-  plan.prefetch = Prefetch::input;
   plans.push_back(plan);
 }
 
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
   const auto quotient = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };
-  if (columns < 4 * tile_columns)
-    return {std::floor(quotient(columns, tile_columns)),
-            static_cast<double>(support::ceil_div(columns % tile_columns, tail_columns))};
   return {quotient(columns, tile_columns) - 0.5, 0.5 * quotient(tile_columns, tail_columns)};
-}
-
-std::int64_t columns_in_l2(const CpuProblem& problem) {
-  return problem.target.l2_bytes / 2 / (problem.spec.in_channels * problem.element_bytes());
 }
 
 double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_t tile_columns, std::int64_t columns,
@@ -105,18 +101,8 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const std::int64_t panel_bytes =
       std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
   const bool in_l1 = row_tiles == 1 || panel_bytes < problem.target.l1_bytes / 2;
-  // What doesn't stay in the second-level cache comes row by row where it is packed, else from as many places at once
-  // as there are channels, which the hardware's prefetching doesn't follow beyond a few.
-  const double all_lines = channels * lines(columns);
-  const bool far = columns > columns_in_l2(problem);
-  const bool followed = plan.input == Input::packed || plan.prefetch == Prefetch::input || channels <= 12;
-  const double from_memory = far ? all_lines * (followed ? 8 : 20) : 0;
-  // Asking in vain costs a little in every step of the reduction.
-  const double looping = 150;
-  const double asking = plan.prefetch == Prefetch::input ? tiles * channels : 0;
-  if (plan.input == Input::packed)
-    return looping + from_memory + packing + (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 1.0);
-  return looping + from_memory + asking + tiles * channels * lines(tile_columns + reach) * 3.0;
+  if (plan.input == Input::packed) return packing + (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 1.0);
+  return tiles * channels * lines(tile_columns + reach) * 3.0;
 }
 
 }  // namespace unstride::plan

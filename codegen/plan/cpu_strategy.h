@@ -36,6 +36,7 @@ struct CpuGeometry {
   CpuGeometry(const CpuProblem& problem, const CpuPlan& plan);
   WeightLayout weights;
   std::int64_t tile_columns, tail_columns;
+  std::int64_t column_step;           ///< elements between two columns of a strip: 1, or a line for the matrix unit
   std::int64_t panel_pitch;           ///< elements between two input channels of a strip
   std::int64_t strip_elements;        ///< a strip of the input panel: [input channel][reach + column]
   std::int64_t panel_elements;        ///< [strip]
@@ -59,27 +60,25 @@ struct CpuStrategy {
   std::int64_t (*tail_columns)(const CpuProblem&, const CpuPlan&);
   /// Elements of the outputs that a tile holds in memory on their way to y.
   std::int64_t (*stage_elements)(const CpuProblem&, const CpuPlan&);
-  /// Its tiles read x themselves, ends and prologue included: there is no panel.
-  bool reads_x = false;
 };
 
-extern const CpuStrategy row_lanes, column_lanes, depthwise;
+extern const CpuStrategy row_lanes, column_lanes, amx_tiles;
 
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);
 
+/// The runs of row_lanes: `rows` rows at most in a tile, whole multiples of `unit` in memory.
+std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit);
+
 /// Adds plans of this tile: with strips, panel and channel blocks for so many columns, and each way to read the input.
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans);
 
-/// How many whole and tail tiles cover so many columns; of many columns in the mean over lengths, so that no length is
-/// better than its neighbours because a tile divides it.
+/// How many whole and tail tiles cover about so many columns, in the mean over lengths: no length is better than its
+/// neighbours because a tile divides it.
 struct ExpectedTiles {
   double whole, tails;
 };
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns);
-
-/// The most columns whose inputs, of all groups, stay in half of the second-level cache.
-std::int64_t columns_in_l2(const CpuProblem& problem);
 
 /// Predicted cycles to bring one group's inputs of this many columns to where tiles read them, and to read them there
 /// once for each of `row_tiles`.

@@ -27,7 +27,7 @@ std::int64_t tail_columns(const CpuProblem&, const CpuPlan& plan) {
 }
 
 // Splits the phases [first, last), which have equally many taps, into blocks that fit a tile.
-void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t first, std::int64_t last,
+void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, std::int64_t first, std::int64_t last,
               std::vector<RowRun>& runs) {
   const bool contiguous = problem.spec.dilation == 1;
   const std::int64_t width = contiguous ? std::min(rows, last - first) : 1;
@@ -42,19 +42,13 @@ void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t first, 
     run.taps = problem.polyphase.taps(begin);
     run.channels = std::min(rows / phases, problem.out_channels());
     run.channel_tiles = ceil_div(problem.out_channels(), run.channels);
-    run.rows = support::round_up(run.channels * phases, problem.lanes);
+    run.rows = support::round_up(run.channels * phases, unit);
     runs.push_back(run);
   }
 }
 
 std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
-  const Polyphase& p = problem.polyphase;
-  const std::int64_t rows = std::int64_t{tile_of(plan).vectors} * problem.lanes;
-  const std::int64_t with_most_taps = p.kernel_size % p.tap_step == 0 ? p.phases() : p.kernel_size % p.tap_step;
-  std::vector<RowRun> result;
-  add_runs(problem, rows, 0, std::min(with_most_taps, p.phases()), result);
-  if (with_most_taps < p.phases()) add_runs(problem, rows, with_most_taps, p.phases(), result);
-  return result;
+  return row_runs(problem, std::int64_t{tile_of(plan).vectors} * problem.lanes, problem.lanes);
 }
 
 std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
@@ -140,6 +134,15 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 }
 
 }  // namespace
+
+std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit) {
+  const Polyphase& p = problem.polyphase;
+  const std::int64_t with_most_taps = p.kernel_size % p.tap_step == 0 ? p.phases() : p.kernel_size % p.tap_step;
+  std::vector<RowRun> result;
+  add_runs(problem, rows, unit, 0, std::min(with_most_taps, p.phases()), result);
+  if (with_most_taps < p.phases()) add_runs(problem, rows, unit, with_most_taps, p.phases(), result);
+  return result;
+}
 
 const CpuStrategy row_lanes = {RowLanes::name, enumerate,    why_illegal,  predict,
                                runs,           tile_columns, tail_columns, stage_elements};

@@ -9,11 +9,13 @@ namespace unstride::plan {
 struct CpuTarget {
   std::string name;      ///< as the user wrote it: "cpu", "cpu:x86-64-v4"
   std::string triple;    ///< LLVM's, "x86_64-pc-linux-gnu"
+  std::string level;     ///< what name stands for, "x86-64-v3"
   std::string base_cpu;  ///< the psABI level that the feature list builds on, "x86-64-v3"
   std::string features;  ///< LLVM's feature list, "+avx512f,+fma,..."; empty: what base_cpu has
   int vector_bytes = 32;
   int vector_registers = 16;
   bool embedded_broadcast = false;  ///< an FMA can broadcast its memory operand
+  bool matrix_unit = false;         ///< AMX with bfloat16 products
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 1 << 20;
 };

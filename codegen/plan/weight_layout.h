@@ -5,6 +5,7 @@
 // phases (consecutive first taps), times `channel_tiles` tiles of `channels` channels. Within a tile, row
 // channel*phases + phase. Weights lie as [group][run][block][channel tile][input channel][tap][row], biases as
 // [group][run][block][channel tile][row]; rows past the last channel hold zeros and are never stored.
+// The matrix unit takes its weights in another order: runtime/cpu/pack_parts.cpp.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +23,22 @@ struct RowRun {
   std::int64_t rows = 1;           ///< in a tile, with those that only fill up a vector
 
   std::int64_t tiles() const { return blocks * channel_tiles; }
-  friend bool operator==(const RowRun&, const RowRun&) = default;
 };
 
 struct WeightLayout {
   std::vector<RowRun> runs;
-  std::int64_t in_channels = 0;  ///< of one group
+  std::int64_t in_channels = 0;      ///< of one group
+  std::int64_t packed_channels = 0;  ///< the same, with zeros after them where a strategy takes several at once
+  std::int64_t parts = 0;            ///< of a weight, in bfloat16, for the matrix unit; 0: elements of the arithmetic
 
-  std::int64_t tile_weights(const RowRun& run) const { return in_channels * run.taps * run.rows; }
+  /// Elements of the arithmetic that the packed weights of one input channel take, in the mean.
+  std::int64_t channel_weights(const RowRun& run) const {
+    return parts == 0 ? run.taps * run.rows : run.taps * run.rows * parts / 2;
+  }
+  std::int64_t tile_weights(const RowRun& run) const { return packed_channels * channel_weights(run); }
   std::int64_t tiles() const;          ///< of one group
   std::int64_t group_weights() const;  ///< packed weights of one group
   std::int64_t group_biases() const;
-  friend bool operator==(const WeightLayout&, const WeightLayout&) = default;
 };
 
 }  // namespace unstride::plan

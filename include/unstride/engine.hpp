@@ -119,7 +119,8 @@ struct EngineOptions {
 };
 
 struct CompileOptions {
-  /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512).
+  /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512), "cpu:x86-64-v4+amx-bf16" (and,
+  /// for fast math, AMX).
   std::string target = "cpu";
   /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
   std::string plan = {};

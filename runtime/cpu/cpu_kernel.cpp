@@ -2,7 +2,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
 #include <atomic>
 
 #include "runtime/cpu/aligned_buffer.h"
@@ -49,29 +48,18 @@ struct Call {
 
 }  // namespace
 
-CpuKernel::CpuKernel(plan::CpuProblem problem, const plan::KernelPlan& plan, std::unique_ptr<LoadedCode> code)
-    : problem_(std::move(problem)), plan_(plan), code_(std::move(code)) {
-  std::size_t sets = 0;
-  for (const plan::Variant& variant : plan_.variants) {
-    plan::CpuGeometry geometry(problem_, variant.plan);
-    const auto same = std::ranges::find(
-        variants_, geometry.weights, [](const Variant& other) -> const auto& { return other.geometry.weights; });
-    const std::size_t weights = same == variants_.end() ? sets++ : same->weights;
-    variants_.push_back({variant.plan, std::move(geometry), weights});
-  }
-}
+CpuKernel::CpuKernel(plan::CpuProblem problem, plan::CpuPlan plan, std::unique_ptr<LoadedCode> code)
+    : problem_(std::move(problem)), plan_(plan), geometry_(problem_, plan_), code_(std::move(code)) {}
 
-PackedWeightSets CpuKernel::pack(const void* weight, const void* bias) const {
-  PackedWeightSets packed;
-  for (const Variant& variant : variants_)
-    if (variant.weights == packed.sets.size())
-      packed.sets.push_back(pack_weights(problem_, variant.geometry.weights, weight, bias));
-  return packed;
+PackedLayer CpuKernel::pack(const void* weight, const void* bias) const {
+  return pack_weights(problem_, geometry_.weights, weight, bias);
 }
 
 void CpuKernel::run(const RunArguments& run) const {
   KernelArguments arguments{};
   arguments.x = run.x;
+  arguments.weights = run.weights.weights.data();
+  arguments.biases = run.weights.biases.data();
   arguments.y = run.y;
   arguments.x_pitch = run.x_pitch;
   arguments.x_batch_pitch = run.x_pitch * problem_.spec.in_channels;
@@ -81,19 +69,13 @@ void CpuKernel::run(const RunArguments& run) const {
   arguments.output_length = run.output_length;
   arguments.columns = plan::Columns(problem_.spec, run.output_length).count;
 
-  const std::size_t index = plan_.index_for(arguments.columns);
-  const Variant& variant = variants_[index];
-  const PackedLayer& weights = run.weights.sets[variant.weights];
-  arguments.weights = weights.weights.data();
-  arguments.biases = weights.biases.data();
-
-  const Schedule schedule = cpu::schedule(problem_, variant.plan, variant.geometry, run.batch, run.threads, arguments);
-  Call call{code_->functions[index], arguments, schedule, variant.geometry.scratch_bytes};
-  if (schedule.threads == 1) {
+  const Schedule plan = schedule(problem_, plan_, geometry_, run.batch, run.threads, arguments);
+  Call call{code_->function, arguments, plan, geometry_.scratch_bytes};
+  if (plan.threads == 1) {
     call.work();
   } else {
     run.executor->parallel(
-        schedule.threads, [](void* context, int) { static_cast<Call*>(context)->work(); }, &call);
+        plan.threads, [](void* context, int) { static_cast<Call*>(context)->work(); }, &call);
   }
   if (call.out_of_memory) throw std::bad_alloc();
 }

@@ -3,26 +3,18 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "codegen/plan/cpu_strategy.h"
-#include "codegen/plan/kernel_plan.h"
 #include "runtime/cpu/jit.h"
 #include "runtime/cpu/pack_weights.h"
 #include "unstride/executor.hpp"
 
 namespace unstride::cpu {
 
-/// A layer's weights in each order that a variant of the kernel reads.
-struct PackedWeightSets {
-  std::vector<PackedLayer> sets;
-  std::int64_t non_finite() const { return sets.front().non_finite; }
-};
-
 /// Arguments of one run, already checked against the layer. Pitches in elements.
 struct RunArguments {
   const void* x = nullptr;
-  const PackedWeightSets& weights;
+  const PackedLayer& weights;
   void* y = nullptr;
   std::int64_t batch = 0, input_length = 0, output_length = 0;
   std::int64_t x_pitch = 0, y_pitch = 0;
@@ -32,21 +24,15 @@ struct RunArguments {
 
 class CpuKernel {
  public:
-  CpuKernel(plan::CpuProblem problem, const plan::KernelPlan& plan, std::unique_ptr<LoadedCode> code);
+  CpuKernel(plan::CpuProblem problem, plan::CpuPlan plan, std::unique_ptr<LoadedCode> code);
 
-  PackedWeightSets pack(const void* weight, const void* bias) const;
+  PackedLayer pack(const void* weight, const void* bias) const;
   void run(const RunArguments& arguments) const;
 
  private:
-  struct Variant {
-    plan::CpuPlan plan;
-    plan::CpuGeometry geometry;
-    std::size_t weights;  ///< which of PackedWeightSets it reads
-  };
-
   plan::CpuProblem problem_;
-  plan::KernelPlan plan_;
-  std::vector<Variant> variants_;
+  plan::CpuPlan plan_;
+  plan::CpuGeometry geometry_;
   std::unique_ptr<LoadedCode> code_;
 };
 

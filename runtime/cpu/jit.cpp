@@ -67,7 +67,7 @@ class OrcCode : public LoadedCode {
 Jit::Jit() : session_(std::make_shared<Session>()) {}
 Jit::~Jit() = default;
 
-std::unique_ptr<LoadedCode> Jit::load(std::string_view object, std::size_t variants) {
+std::unique_ptr<LoadedCode> Jit::load(std::string_view object) {
   std::call_once(session_->started, [this] { session_->start(); });
   orc::LLJIT& jit = *session_->jit;
   auto& execution = jit.getExecutionSession();
@@ -75,9 +75,7 @@ std::unique_ptr<LoadedCode> Jit::load(std::string_view object, std::size_t varia
   auto code = std::make_unique<OrcCode>(session_, execution, library);
   auto bytes = llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.data(), object.size()), library.getName());
   check(jit.addObjectFile(library, std::move(bytes)), "adding a compiled kernel");
-  for (std::size_t i = 0; i < variants; ++i)
-    code->functions.push_back(
-        checked(jit.lookup(library, kernel_symbol(i)), "linking a compiled kernel").toPtr<KernelFunction>());
+  code->function = checked(jit.lookup(library, kernel_symbol), "linking a compiled kernel").toPtr<KernelFunction>();
   return code;
 }
 

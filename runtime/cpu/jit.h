@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "codegen/cpu/kernel_abi.h"
 
@@ -13,7 +12,7 @@ namespace unstride::cpu {
 class LoadedCode {
  public:
   virtual ~LoadedCode() = default;
-  std::vector<KernelFunction> functions;  ///< one for each variant of the plan
+  KernelFunction function = nullptr;
 };
 
 /// One ORC session. Safe to share between threads; outlived by nothing that it loaded.
@@ -22,9 +21,9 @@ class Jit {
   Jit();
   ~Jit();
 
-  /// object: what compile(..., Output::object) gave for a plan of so many variants, for a target this machine can run.
-  /// Throws CompileError when the linker rejects it.
-  std::unique_ptr<LoadedCode> load(std::string_view object, std::size_t variants);
+  /// object: what compile(..., Output::object) gave, for a target this machine can run. Throws CompileError when
+  /// the linker rejects it.
+  std::unique_ptr<LoadedCode> load(std::string_view object);
 
  private:
   struct Session;

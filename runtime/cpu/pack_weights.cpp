@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <vector>
 
 #include "unstride/element.hpp"
 
@@ -32,7 +33,14 @@ class Packer {
       for (const plan::RowRun& run : layout.runs)
         for (std::int64_t block = 0; block < run.blocks; ++block)
           for (std::int64_t tile = 0; tile < run.channel_tiles; ++tile) {
-            pack_tile(run, group, run.first_tap + block * run.phases, tile * run.channels, weights, biases);
+            const std::int64_t first_tap = run.first_tap + block * run.phases, first_channel = tile * run.channels;
+            if (layout.parts == 0) {
+              pack_tile(run, group, first_tap, first_channel, weights, biases);
+            } else if constexpr (std::is_same_v<Packed, float>) {
+              plain.resize(static_cast<std::size_t>(layout.in_channels * run.taps * run.rows));
+              pack_tile(run, group, first_tap, first_channel, plain.data(), biases);
+              pack_tile_parts(layout, run, plain.data(), weights);
+            }
             weights += layout.tile_weights(run);
             biases += run.rows;
           }
@@ -42,7 +50,7 @@ class Packer {
   // One row at a time: a channel of one phase, whose taps are every tap_step-th of the kernel.
   void pack_tile(const plan::RowRun& run, std::int64_t group, std::int64_t first_tap, std::int64_t first_channel,
                  Packed* weights, Packed* biases) {
-    std::fill_n(weights, layout.tile_weights(run), Packed{0});
+    std::fill_n(weights, layout.in_channels * run.taps * run.rows, Packed{0});
     std::fill_n(biases, run.rows, Packed{0});
     const std::int64_t channels = std::min(run.channels, problem.out_channels() - first_channel);
     for (std::int64_t channel = 0; channel < channels; ++channel)
@@ -65,6 +73,7 @@ class Packer {
   const plan::WeightLayout& layout;
   const T* weight;
   const T* bias;
+  std::vector<Packed> plain;
 };
 
 template <typename T>

@@ -74,7 +74,7 @@ TEST(Killed, WritersLeaveOnlyWholeEntries) {
   }
   const FsckReport result = store->fsck(false);
   EXPECT_EQ(result.corrupt, std::vector<std::string>{});
-  EXPECT_GT(result.checked, 0);  // how many depends on how far a busy machine lets the writers get
+  EXPECT_GT(result.checked, keys / 2);
   left = store->stats().temp_files;
   std::printf("%d writers killed, %lld entries, %lld temp files left\n", kills, static_cast<long long>(result.checked),
               static_cast<long long>(left));

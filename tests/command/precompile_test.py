@@ -250,7 +250,8 @@ class Bundles(BundleTest):
     def test_compile_shows_what_the_plan_of_a_bundle_gives(self):
         spec = self.spec(in_channels=16, out_channels=24)
         own = self.json("precompile", spec)["items"][0]["plan"]
-        self.assertNotIn("a bundle", self.succeed("compile", spec).text)
+        plans = [self.succeed("compile", spec, "--plan", name).text.splitlines()[0] for name in ["row_lanes", "column_lanes"]]
+        self.assertIn(f"plan        {own}", plans)
         self.json("precompile", spec, "--bundle", self.bundle)
         text = self.succeed("compile", spec, "--bundle-path", self.bundle).text
         self.assertIn(f"plan        {own}\n", text)

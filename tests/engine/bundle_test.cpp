@@ -30,51 +30,6 @@ TEST(Bundles, AreFilledByManyThreadsAtOnce) {
   together.write(folder / "together");
   one_by_one.write(folder / "one_by_one");
   EXPECT_EQ(read_file(folder / "together"), read_file(folder / "one_by_one"));
-
-  // Where nothing is compiled, they meet all the time.
-  const Engine reader = with_bundle(folder / "one_by_one", CacheMode::require);
-  for (int round = 0; round < 10; ++round) {
-    BundleBuilder crowded;
-    {
-      std::vector<std::jthread> workers;
-      for (int t = 0; t < threads; ++t)
-        workers.emplace_back([&, t] {
-          for (int i = 0; i < layers; ++i) reader.precompile(small_layer(1 + (i + 5 * t) % layers), {}, &crowded);
-        });
-    }
-    crowded.write(folder / "crowded");
-    ASSERT_EQ(read_file(folder / "crowded"), read_file(folder / "one_by_one")) << round;
-  }
-}
-
-TEST(Bundles, DamagedAnywhereGiveTheSameKernelAllTheSame) {
-  const TestFolder folder;
-  const LayerSpec spec = small_layer();
-  const std::string path = folder / "kernels.bundle";
-  BundleBuilder builder;
-  compiler().precompile(spec, {}, &builder);
-  builder.write(path);
-  const std::string whole = read_file(path);
-
-  int hits = 0, compilations = 0;
-  for (std::size_t at = 0; at < whole.size(); at += 1 + whole.size() / 80) {
-    std::string bytes = whole;
-    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
-    std::ofstream(path, std::ios::binary) << bytes;
-    std::vector<std::string> log;
-    const Engine engine = with_bundle(path, CacheMode::read_only, &log);
-    BundleBuilder again;
-    engine.precompile(spec, {}, &again);
-    again.write(folder / "again");
-    ASSERT_EQ(read_file(folder / "again"), whole) << at;
-    ASSERT_EQ(engine.statistics().hits + engine.statistics().compilations, 1) << at;
-    hits += static_cast<int>(engine.statistics().hits);
-    compilations += static_cast<int>(engine.statistics().compilations);
-    ASSERT_TRUE(engine.statistics().hits == 1 || log.size() == 1) << at;
-  }
-  std::printf("%d damaged bundles: %d times compiled again, %d times the damage was elsewhere\n", hits + compilations,
-              compilations, hits);
-  EXPECT_GT(compilations, hits);
 }
 
 // A bundle whose plan is not the planner's.

@@ -2,6 +2,9 @@
 // its sums in registers. A spill would halve the speed without changing a result.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "codegen/cpu/compile.h"
 #include "codegen/cpu/targets.h"
 #include "codegen/plan/cpu_planner.h"
@@ -43,7 +46,6 @@ std::int64_t planned_fmas(const plan::CpuProblem& problem, const plan::CpuPlan& 
     if (run.phases != tile.phases || run.taps != tile.taps) continue;
     if (plan.strategy() == plan::RowLanes::name)
       return run.rows / problem.lanes * tile.columns * (run.taps <= plan.unrolled_taps ? run.taps : 1);
-    if (plan.strategy() == plan::Depthwise::name) return vectors_of_columns * problem.spec.kernel_size;
     // The last tap may be one that only some phases have: it stands outside the loop over taps.
     const std::int64_t common = problem.polyphase.taps(problem.polyphase.phases() - 1);
     return run.channels * vectors_of_columns *
@@ -72,9 +74,31 @@ class HotLoops : public ::testing::TestWithParam<Parameters> {
 
 TEST_P(HotLoops, OfEachStrategysBestPlanHoldThePlannedMultiplyAddsAndNoStackTraffic) {
   for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
-    if (!strategy->enumerate(problem_).empty()) {
-      for (const plan::Variant& variant : plan::choose_plan(problem_, strategy->name).plan.variants)
-        check(variant.plan);
+    if (!strategy->enumerate(problem_).empty()) check(plan::choose_plan(problem_, strategy->name).plan);
+}
+
+// Its instructions can be emitted on any machine.
+TEST(MatrixUnitHotLoops, OfTheMatrixUnitHoldThePlannedProductsAndNoStackTraffic) {
+  const std::map<DType, std::int64_t> products = {{DType::bfloat16, 1}, {DType::float16, 3}, {DType::float32, 5}};
+  for (const auto& [dtype, count] : products)
+    for (LayerSpec spec : {layer(512, 256, 16, 8), layer(256, 128, 10, 5), layer(128, 64, 24, 3)}) {
+      spec.dtype = dtype;
+      spec.math = Math::fast;
+      const plan::CpuProblem problem(spec, cpu::target("cpu:x86-64-v4+amx-bf16", Math::fast));
+      const plan::CpuPlan plan = plan::choose_plan(problem, "amx_tiles").plan;
+      const std::string assembly = cpu::compile(problem, plan, cpu::Output::assembly);
+      const std::vector<TileFunction> tiles = tile_functions(assembly, "amx_tiles");
+      EXPECT_FALSE(tiles.empty());
+      const plan::CpuGeometry geometry(problem, plan);
+      for (const TileFunction& tile : tiles) {
+        const auto run = std::ranges::find(geometry.weights.runs, tile.taps, &plan::RowRun::taps);
+        ASSERT_NE(run, geometry.weights.runs.end()) << tile.name;
+        const HotLoop loop = hottest_innermost_loop(tile);
+        EXPECT_EQ(loop.fmas,
+                  run->rows / 16 * (tile.columns / 16) * count * (tile.taps <= plan.unrolled_taps ? tile.taps : 1))
+            << tile.name;
+        EXPECT_EQ(loop.stack_operands, 0) << tile.name << ": " << loop.example;
+      }
     }
 }
 

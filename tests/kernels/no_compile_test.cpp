@@ -14,13 +14,13 @@ std::atomic<int> compilations = 0;
 
 }  // namespace
 
-#define UNSTRIDE_COMPILE "_ZN8unstride3cpu7compileB5cxx11ERKNS_4plan10CpuProblemERKNS1_10KernelPlanENS0_6OutputE"
-std::string counted_compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan,
+#define UNSTRIDE_COMPILE "_ZN8unstride3cpu7compileB5cxx11ERKNS_4plan10CpuProblemERKNS1_7CpuPlanENS0_6OutputE"
+std::string counted_compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan,
                             Output output) __asm__("__wrap_" UNSTRIDE_COMPILE);
-std::string real_compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan,
+std::string real_compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan,
                          Output output) __asm__("__real_" UNSTRIDE_COMPILE);
 
-std::string counted_compile(const plan::CpuProblem& problem, const plan::KernelPlan& plan, Output output) {
+std::string counted_compile(const plan::CpuProblem& problem, const plan::CpuPlan& plan, Output output) {
   ++compilations;
   return real_compile(problem, plan, output);
 }

@@ -10,13 +10,7 @@
 
 namespace unstride::testing {
 
-struct FieldValue {
-  FieldValue(std::int64_t number) : text(std::to_string(number)) {}
-  FieldValue(int number) : text(std::to_string(number)) {}
-  FieldValue(const char* word) : text(word) {}
-  std::string text;
-};
-using PlanFields = std::vector<std::pair<std::string, FieldValue>>;
+using PlanFields = std::vector<std::pair<std::string, std::int64_t>>;
 
 /// The value of "field=" in the text of a plan; 0 and a failure when there is none.
 inline std::int64_t plan_field(const std::string& plan, const std::string& field) {
@@ -28,12 +22,6 @@ inline std::int64_t plan_field(const std::string& plan, const std::string& field
   return std::stoll(plan.substr(at + field.size() + 1));
 }
 
-/// Of a kernel's plan, the part for calls of any length.
-inline std::string general_plan(const std::string& plan) {
-  const auto at = plan.rfind("; ");
-  return at == plan.npos ? plan : plan.substr(at + 2);
-}
-
 /// The plan with some of its fields set to other values.
 inline std::string with_fields(std::string plan, const PlanFields& fields) {
   for (const auto& [field, value] : fields) {
@@ -43,7 +31,7 @@ inline std::string with_fields(std::string plan, const PlanFields& fields) {
       continue;
     }
     const auto end = plan.find(' ', at);
-    plan.replace(at, (end == plan.npos ? plan.size() : end) - at, field + "=" + value.text);
+    plan.replace(at, (end == plan.npos ? plan.size() : end) - at, field + "=" + std::to_string(value));
   }
   return plan;
 }

@@ -1,10 +1,6 @@
 // Plans as text: what is printed is read back; what can't be read is named.
 #include <gtest/gtest.h>
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <functional>
 #include <string>
 
@@ -33,7 +29,7 @@ TEST(PlanText, ReadsBackEveryPlanThatIsEnumerated) {
 }
 
 TEST(PlanText, OrderAndSpacesDoNotMatter) {
-  const CpuPlan plan = choose_plan({layer(8, 8, 4, 2), avx2()}).plan.general();
+  const CpuPlan plan = choose_plan({layer(8, 8, 4, 2), avx2()}).plan;
   std::string words = to_string(plan), reversed;
   while (!words.empty()) {
     const auto space = words.rfind(' ');
@@ -51,7 +47,7 @@ struct Mistake {
 class PlanMistakes : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(PlanMistakes, AreNamed) {
-  std::string text = to_string(choose_plan({layer(64, 64, 4, 2), avx2()}, "row_lanes").plan.general());
+  std::string text = to_string(choose_plan({layer(64, 64, 4, 2), avx2()}, "row_lanes").plan);
   const Mistake& mistake = GetParam();
   const auto at = text.find(mistake.from);
   ASSERT_NE(at, text.npos) << text;
@@ -63,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
     PlanText, PlanMistakes,
     ::testing::ValuesIn(std::vector<Mistake>{
         {"unknown_strategy", "row_lanes", "rowlanes",
-         "plan: \"rowlanes\": strategies are row_lanes, column_lanes, depthwise"},
+         "plan: \"rowlanes\": strategies are row_lanes, column_lanes, amx_tiles"},
         {"missing_field", "columns=", "", "plan: row_lanes needs \"columns=\""},
         {"unknown_field", "taps=", "taps=4 tiles=2", "plan: row_lanes has no \"tiles\""},
         {"no_number", "taps=", "taps=many", "plan: \"taps=many\": must be a number from 1 to 2^30"},
@@ -79,44 +75,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& c) { return c.param.name; });
 
 TEST(PlanText, AFieldGivenTwiceIsRefused) {
-  const std::string text = to_string(choose_plan({layer(8, 8, 4, 2), avx2()}).plan.general());
+  const std::string text = to_string(choose_plan({layer(8, 8, 4, 2), avx2()}).plan);
   EXPECT_NE(message([&] { parse_plan(text + " taps=3"); }), "no error");
-}
-
-const KernelPlan& plan_of_three_ranges() {
-  static const KernelPlan plan = [] {
-    const CpuPlan any = choose_plan({layer(8, 8, 4, 2), avx2()}).plan.general();
-    KernelPlan result(any);
-    result.variants = {{any, 4}, {any, 100}, {any}};
-    return result;
-  }();
-  return plan;
-}
-
-TEST(PlanText, OfAKernelIsReadBack) {
-  EXPECT_EQ(parse_kernel_plan(to_string(plan_of_three_ranges())), plan_of_three_ranges());
-}
-
-TEST(PlanText, AKernelTakesTheFirstPlanWhoseRangeHoldsTheColumns) {
-  const KernelPlan& plan = plan_of_three_ranges();
-  const std::vector<std::pair<std::int64_t, std::size_t>> expected = {{1, 0},   {4, 0},   {5, 1},
-                                                                      {100, 1}, {101, 2}, {std::int64_t{1} << 60, 2}};
-  for (const auto& [columns, index] : expected) EXPECT_EQ(plan.index_for(columns), index) << columns;
-}
-
-TEST(PlanText, RangesAreChecked) {
-  const std::string plan = to_string(plan_of_three_ranges().general());
-  EXPECT_EQ(message([&] { parse_kernel_plan("columns<=8: " + plan); }),
-            "plan: the last plan must be for any number of columns");
-  EXPECT_EQ(message([&] { parse_kernel_plan("columns<=8: " + plan + "; columns<=8: " + plan + "; " + plan); }),
-            "plan: the ranges of columns must ascend, and the plan for all others come last");
-  EXPECT_EQ(message([&] { parse_kernel_plan(plan + "; " + plan); }),
-            "plan: the ranges of columns must ascend, and the plan for all others come last");
-  for (const std::string range : {"columns<=: ", "columns<=0: ", "columns<=x: ", "columns<=8 "})
-    EXPECT_NE(
-        message([&] { parse_kernel_plan(range + plan + "; " + plan); }).find("a range is written \"columns<=8: \""),
-        std::string::npos)
-        << range;
 }
 
 }  // namespace

@@ -20,30 +20,13 @@ std::string message(const std::function<void()>& call) {
   return "no error";
 }
 
-TEST(Planner, ListsTheCandidatesWithTheFewestPredictedCyclesFirst) {
-  for_each_small_layer([](const LayerSpec& spec) {
-    EXPECT_TRUE(std::ranges::is_sorted(choose_plan({spec, avx512()}).candidates, {}, &Candidate::predicted_cycles));
-  });
-}
-
-TEST(Planner, ChoosesAmongTheCandidatesForEveryNumberOfColumns) {
+TEST(Planner, ChoosesTheCandidateWithTheFewestPredictedCycles) {
   for_each_small_layer([](const LayerSpec& spec) {
     const PlanChoice choice = choose_plan({spec, avx512()});
-    const auto& variants = choice.plan.variants;
-    for (const Variant& variant : variants)
-      EXPECT_NE(std::ranges::find(choice.candidates, variant.plan, &Candidate::plan), choice.candidates.end());
-    EXPECT_TRUE(std::ranges::is_sorted(variants, std::ranges::less_equal{}, &Variant::most_columns));
-    EXPECT_EQ(variants.back().most_columns, Variant::any);
+    ASSERT_FALSE(choice.candidates.empty());
+    EXPECT_EQ(choice.plan, choice.candidates.front().plan);
+    EXPECT_TRUE(std::ranges::is_sorted(choice.candidates, {}, &Candidate::predicted_cycles));
   });
-}
-
-TEST(Planner, GivesFewColumnsAPlanThatIsPredictedToBeFasterThere) {
-  const CpuProblem problem(layer(128, 64, 14, 7), avx512());
-  const KernelPlan plan = choose_plan(problem).plan;
-  ASSERT_GT(plan.variants.size(), 1u);
-  const CpuPlan &few = plan.variants.front().plan, &many = plan.general();
-  const std::int64_t columns = plan.variants.front().most_columns;
-  EXPECT_LT(strategy_of(few).predict(problem, few, columns), strategy_of(many).predict(problem, many, columns));
 }
 
 TEST(Planner, AcceptsEveryCandidateAsAForcedPlan) {
@@ -70,7 +53,7 @@ TEST(Planner, FindsAPlanForEveryLayerHoweverLarge) {
 
 TEST(Planner, RefusesAPlanThatDoesNotFitTheRegisters) {
   const CpuProblem problem(layer(64, 64, 4, 2), avx2());
-  CpuPlan plan = choose_plan(problem, "row_lanes").plan.general();
+  CpuPlan plan = choose_plan(problem, "row_lanes").plan;
   std::get<RowLanes>(plan.tile) = {.vectors = 4, .columns = 4, .tail_columns = 4};
   EXPECT_NE(message([&] { choose_plan(problem, to_string(plan)); }).find("the tile does not fit the registers"),
             std::string::npos);

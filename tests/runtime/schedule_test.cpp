@@ -28,7 +28,7 @@ struct Scheduled {
     arguments.columns = up_to(random.below(2) == 0 ? 30 : 20'000);
 
     const plan::CpuProblem problem(spec, some_target());
-    plan = plan::choose_plan(problem).plan.general();
+    plan = plan::choose_plan(problem).plan;
     const plan::CpuGeometry geometry(problem, plan);
     tile_columns = geometry.tile_columns;
     row_tiles = geometry.weights.tiles();
@@ -111,7 +111,7 @@ TEST(Schedule, UsesAtMostTheThreadsAskedForAndNoMoreThanItems) {
 
 TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
   const plan::CpuProblem problem(testing::layer(4, 4, 4, 2), some_target());
-  const plan::CpuPlan plan = plan::choose_plan(problem).plan.general();
+  const plan::CpuPlan plan = plan::choose_plan(problem).plan;
   KernelArguments arguments{};
   arguments.columns = 32;
   EXPECT_EQ(schedule(problem, plan, plan::CpuGeometry(problem, plan), 1, 16, arguments).threads, 1);

@@ -19,18 +19,41 @@ namespace {
 template <typename T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
 
-// What rounding to the type of y adds to the error of a sum; nothing where that is the type of the sum.
-struct OutputRounding {
-  double unit_roundoff = 0;
-  double smallest = 0;                                       // subnormal
-  double largest = std::numeric_limits<double>::infinity();  // finite
-
-  static OutputRounding to(DType dtype) {
-    if (dtype == DType::float16) return {0x1p-11, 0x1p-24, 65504};
-    if (dtype == DType::bfloat16) return {0x1p-8, 0x1p-133, 0x1.fep127};
-    return {};
-  }
+// What elements of another type than the sums add to the error.
+struct ElementErrors {
+  double unit_roundoff = 0;                                  // of the output
+  double smallest = 0;                                       // output, subnormal
+  double largest = std::numeric_limits<double>::infinity();  // output, finite
+  double left_out = 0;                                       // of each product, relative
+  std::int64_t roundings = 0;                                // more than those of a chain
+  double lost = 0;                                           // of each product, absolute
 };
+
+double largest_magnitude(std::span<const float> values) {
+  float largest = 0;
+  for (const float value : values) largest = std::isfinite(value) ? std::max(largest, std::abs(value)) : largest;
+  return largest;
+}
+
+// Fast math as docs/spec.md bounds it: what the parts of operands leave out, and numbers below 2^-126, which the matrix
+// unit takes for zeros.
+void add_fast_math(ElementErrors& errors, const Problem<float>& problem, DType dtype) {
+  if (problem.spec.math != Math::fast) return;
+  const bool rounded_prologue = problem.spec.prologue.op == Activation::Op::leaky_relu;
+  if (dtype == DType::bfloat16) errors.left_out = rounded_prologue ? 0x1p-8 : 0;
+  if (dtype == DType::float16) errors.left_out = 0x1p-16 + (rounded_prologue ? 0x1p-17 : 0);
+  if (dtype == DType::float32) errors.left_out = 0x1p-17 + 0x1p-24;
+  errors.roundings = 20;
+  errors.lost = 0x1p-125 * (1 + largest_magnitude(problem.x) + largest_magnitude(problem.w));
+}
+
+ElementErrors element_errors(const Problem<float>& problem, DType dtype) {
+  ElementErrors errors;
+  if (dtype == DType::float16) errors = {.unit_roundoff = 0x1p-11, .smallest = 0x1p-24, .largest = 65504};
+  if (dtype == DType::bfloat16) errors = {.unit_roundoff = 0x1p-8, .smallest = 0x1p-133, .largest = 0x1.fep127};
+  add_fast_math(errors, problem, dtype);
+  return errors;
+}
 
 template <typename T>
 struct Exact {
@@ -142,12 +165,18 @@ std::vector<std::int64_t> sample(std::int64_t rows, std::int64_t columns, std::i
 template <typename T>
 class Judge {
  public:
-  Judge(const Problem<T>& problem, std::span<const T> y, std::int64_t columns, OutputRounding rounding)
-      : problem_(problem), y_(y), columns_(columns), chain_(longest_chain(problem.spec)), rounding_(rounding) {
+  Judge(const Problem<T>& problem, std::span<const T> y, std::int64_t columns, const ElementErrors& errors)
+      : problem_(problem),
+        y_(y),
+        columns_(columns),
+        chain_(longest_chain(problem.spec) + errors.roundings),
+        errors_(errors) {
     // The reference has a rounding error of its own, far smaller.
     constexpr auto wide_roundoff = static_cast<double>(std::numeric_limits<Wide<T>>::epsilon() / 2);
     result_.tolerance = gamma(chain_, std::numeric_limits<T>::epsilon() / 2) + gamma(chain_, wide_roundoff);
-    result_.tolerance += rounding.unit_roundoff * (1 + result_.tolerance);
+    // The parts of fast math are a little larger together than what they stand for.
+    if (errors.left_out > 0) result_.tolerance = result_.tolerance * (1 + 0x1p-6) + errors.left_out;
+    result_.tolerance += errors.unit_roundoff * (1 + result_.tolerance);
     result_.total = std::ssize(y);
   }
 
@@ -164,12 +193,12 @@ class Judge {
       const bool same = std::isnan(exact.value) ? std::isnan(y) : y == exact.value;
       error = same ? 0 : infinity;
     } else if (!std::isfinite(y)) {
-      const bool may_overflow = exact.magnitude > std::min<Wide<T>>(std::numeric_limits<T>::max(), rounding_.largest);
+      const bool may_overflow = exact.magnitude > std::min<Wide<T>>(std::numeric_limits<T>::max(), errors_.largest);
       error = may_overflow ? 0 : infinity;
     } else {
       // Below the smallest normal number the error of an operation is absolute, half a subnormal spacing.
       const Wide<T> underflow =
-          static_cast<Wide<T>>(chain_) * std::numeric_limits<T>::denorm_min() + rounding_.smallest;
+          static_cast<Wide<T>>(chain_) * (std::numeric_limits<T>::denorm_min() + errors_.lost) + errors_.smallest;
       error = std::abs(y - exact.value);
       allowed = static_cast<Wide<T>>(result_.tolerance) * exact.magnitude + underflow;
     }
@@ -196,7 +225,7 @@ class Judge {
   std::span<const T> y_;
   std::int64_t columns_;
   std::int64_t chain_;
-  OutputRounding rounding_;
+  ElementErrors errors_;
   std::int64_t failures_ = 0;
   std::string first_;
   Verification result_;
@@ -212,12 +241,12 @@ std::vector<float> widened(std::span<const T> values) {
 
 template <typename T>
 Verification judge_outputs(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications,
-                           OutputRounding rounding) {
+                           const ElementErrors& errors) {
   const std::int64_t columns = require_sizes(problem);
   require_size("y", y.size(), {problem.batch, problem.spec.out_channels, columns});
   const std::int64_t rows = problem.batch * problem.spec.out_channels;
 
-  Judge<T> judge(problem, y, columns, rounding);
+  Judge<T> judge(problem, y, columns, errors);
   constexpr std::int64_t smallest_sample = 64;
   // Asking a kernel element whether the stride divides costs about as much as multiplying by it.
   const std::int64_t cost = longest_chain(problem.spec) + problem.spec.kernel_size;
@@ -234,12 +263,14 @@ Verification judge_outputs(const Problem<T>& problem, std::span<const T> y, std:
 
 template <typename T>
 Verification verify(const Problem<T>& problem, std::span<const T> y, std::int64_t max_multiplications) {
-  if constexpr (std::is_floating_point_v<T>) {
+  if constexpr (std::is_same_v<T, double>) {
     return judge_outputs(problem, y, max_multiplications, {});
+  } else if constexpr (std::is_same_v<T, float>) {
+    return judge_outputs(problem, y, max_multiplications, element_errors(problem, DType::float32));
   } else {  // widening is exact: what is left is the rounding of the output
     const std::vector<float> x = widened(problem.x), w = widened(problem.w), b = widened(problem.b), wide = widened(y);
     const Problem<float> exact{problem.spec, problem.batch, problem.length, x, w, b};
-    return judge_outputs<float>(exact, wide, max_multiplications, OutputRounding::to(dtype_of<T>));
+    return judge_outputs<float>(exact, wide, max_multiplications, element_errors(exact, dtype_of<T>));
   }
 }
 

@@ -1,0 +1,16 @@
+// What the kernel driver asks of the matrix unit's side.
+#pragma once
+
+#include "codegen/cpu/emitter.h"
+
+namespace unstride::cpu {
+
+/// Sets all registers of the matrix unit to their full size, for this thread.
+void emit_configure_tiles(Emitter& emit);
+/// Gives them back, so that they are not saved at every switch of threads.
+void emit_release_tiles(Emitter& emit);
+
+/// emit_pack_panel for the matrix unit: [block of 32 channels][part][column][channel], as bfloat16.
+llvm::Function* emit_pack_amx_panel(Emitter& emit, const plan::CpuGeometry& geometry);
+
+}  // namespace unstride::cpu

@@ -1,0 +1,124 @@
+// The input panel of the matrix unit: the channels of one column side by side, 32 at a time, in bfloat16 parts.
+//
+// Rows of x become columns of the panel: pairs of channels are joined to 32-bit lanes, and squares of 16 pairs by 16
+// columns are transposed.
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/Function.h>
+#include <llvm/IR/IRBuilder.h>
+
+#include <array>
+
+#include "codegen/cpu/amx.h"
+#include "codegen/plan/bfloat16_parts.h"
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+namespace {
+
+constexpr std::int64_t square = 16;  // columns, and pairs of channels
+
+// Lane c of row r to lane r of row c, by zipping the first half of the rows with the second, four times: each rotates
+// the eight bits of (row, lane) by one.
+Values transposed(Emitter& emit, Values rows) {
+  for (int round = 0; round < 4; ++round) {
+    Values zipped;
+    for (std::size_t i = 0; i < square / 2; ++i)
+      for (int half = 0; half < 2; ++half) {
+        std::array<int, square> mask{};
+        for (int lane = 0; lane < square; ++lane)
+          mask[static_cast<std::size_t>(lane)] = lane % 2 * square + half * (square / 2) + lane / 2;
+        zipped.push_back(emit.shuffle(rows[i], rows[i + square / 2], mask));
+      }
+    rows = zipped;
+  }
+  return rows;
+}
+
+class PanelPacker {
+ public:
+  PanelPacker(Emitter& e, const plan::CpuGeometry& g)
+      : emit(e), geometry(g), parts(plan::bfloat16_parts(e.problem.spec.dtype).inputs) {}
+
+  llvm::Function* function() {
+    const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(),
+                              emit.i64_type(),     emit.i64_type(),     emit.i64_type()};
+    llvm::Function* result = emit.begin_function("pack_panel", types);
+    panel = result->getArg(0);
+    x = result->getArg(1);
+    x_pitch = result->getArg(2);
+    first = result->getArg(3);
+    width = result->getArg(4);
+    low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
+    high = emit.max(low, emit.min(width, emit.sub(result->getArg(5), first)));
+    const std::int64_t channels = emit.problem.in_channels(), blocks = channels / plan::AmxTiles::channels;
+    emit.loop(emit.i64(0), emit.i64(blocks), 1, [&](Value* block) { pack_block(block, plan::AmxTiles::channels); });
+    if (channels % plan::AmxTiles::channels != 0) pack_block(emit.i64(blocks), channels % plan::AmxTiles::channels);
+    emit.end_function();
+    return result;
+  }
+
+ private:
+  void pack_block(Value* block, std::int64_t channels) {
+    Value* from = emit.at_stored(x, emit.add(emit.mul(emit.mul(block, plan::AmxTiles::channels), x_pitch), first));
+    const std::int64_t block_elements = plan::AmxTiles::channels * geometry.panel_pitch;
+    Value* to = emit.at(panel, emit.mul(block, block_elements));
+    emit.loop(emit.i64(0), width, square, [&](Value* e) {
+      Value* mask = emit.lanes_within(e, low, high);
+      std::vector<Values> pairs(static_cast<std::size_t>(parts));
+      Value* row = emit.at_stored(from, e);
+      for (std::int64_t channel = 0; channel < 2 * square; channel += 2) {
+        Value* even = channel < channels ? input(row, mask) : nullptr;
+        if (even) row = emit.at_stored(row, x_pitch);
+        Value* odd = channel + 1 < channels ? input(row, mask) : nullptr;
+        if (odd) row = emit.at_stored(row, x_pitch);
+        const Values even_parts = split(even), odd_parts = split(odd);
+        for (std::size_t part = 0; part < pairs.size(); ++part)
+          pairs[part].push_back(emit.builder.CreateOr(emit.builder.CreateLShr(even_parts[part], 16), odd_parts[part]));
+      }
+      for (std::size_t part = 0; part < pairs.size(); ++part) {
+        const Values columns = transposed(emit, pairs[part]);
+        Value* lines = emit.at(to, static_cast<std::int64_t>(part) * (block_elements / parts));
+        for (std::int64_t i = 0; i < square; ++i)
+          emit.store_vector(columns[static_cast<std::size_t>(i)],
+                            emit.at(lines, emit.mul(emit.add(e, i), geometry.column_step)), true);
+      }
+    });
+  }
+
+  // Zeros outside the input stay zeros.
+  Value* input(Value* row, Value* mask) {
+    return emit.activate(emit.problem.spec.prologue, emit.masked_load_input(row, mask));
+  }
+
+  // The bits of bfloat16 parts in the upper halves of 32-bit lanes. Zeros for no value.
+  Values split(Value* value) {
+    auto* integers = llvm::FixedVectorType::get(emit.builder.getInt32Ty(), square);
+    if (!value) return Values(static_cast<std::size_t>(parts), llvm::Constant::getNullValue(integers));
+    const bool is_bfloat16 =
+        emit.problem.spec.dtype == DType::bfloat16 && emit.problem.spec.prologue.op != Activation::Op::leaky_relu;
+    if (is_bfloat16) return {emit.builder.CreateBitCast(value, integers)};
+    Values result;
+    for (int part = 0; part < parts; ++part) {
+      result.push_back(emit.nearest_bfloat16(value));
+      if (part + 1 < parts)
+        value = emit.builder.CreateFSub(value, emit.builder.CreateBitCast(result.back(), emit.vector));
+    }
+    return result;
+  }
+
+  Emitter& emit;
+  const plan::CpuGeometry& geometry;
+  const int parts;
+  Value *panel = nullptr, *x = nullptr, *x_pitch = nullptr, *first = nullptr, *width = nullptr;
+  Value *low = nullptr, *high = nullptr;
+};
+
+}  // namespace
+
+llvm::Function* emit_pack_amx_panel(Emitter& emit, const plan::CpuGeometry& geometry) {
+  return PanelPacker(emit, geometry).function();
+}
+
+}  // namespace unstride::cpu

@@ -1,0 +1,123 @@
+// The matrix unit's tiles, under fast math: 16 columns by 16 rows (channel, phase), over 32 input channels of one tap
+// at a time. Deep layers with many rows.
+//
+// Runs are those of row_lanes. A tile of several matrix tiles loads each operand once for all products with it: two by
+// two is as many as there are registers for. Input channels are filled up to a multiple of 32 with zeros.
+#include <algorithm>
+#include <array>
+
+#include "codegen/plan/bfloat16_parts.h"
+#include "codegen/plan/cpu_strategy.h"
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+using support::ceil_div;
+using support::round_up;
+
+constexpr std::int64_t registers = 8;
+
+const AmxTiles& tile_of(const CpuPlan& plan) {
+  return std::get<AmxTiles>(plan.tile);
+}
+
+std::int64_t tile_columns(const CpuProblem&, const CpuPlan& plan) {
+  return AmxTiles::size * tile_of(plan).columns;
+}
+std::int64_t tail_columns(const CpuProblem&, const CpuPlan& plan) {
+  return AmxTiles::size * tile_of(plan).tail_columns;
+}
+
+std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
+  return row_runs(problem, AmxTiles::size * tile_of(plan).rows, AmxTiles::size);
+}
+
+// Sums as they leave the matrix unit, and the outputs made of them.
+std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
+  const std::int64_t sums = AmxTiles::size * tile_of(plan).rows * tile_columns(problem, plan);
+  return problem.converts() ? 2 * sums : sums;
+}
+
+std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
+  const AmxTiles& tile = tile_of(plan);
+  if (problem.spec.math != Math::fast) return "amx_tiles is for fast math";
+  if (problem.spec.dtype == DType::float64) return "amx_tiles is not for float64";
+  if (!problem.target.matrix_unit) return "the target has no matrix unit";
+  if (tile.rows < 1 || tile.columns < 1 || tile.tail_columns < 1) return "rows, columns and tail must be at least 1";
+  if (tile.columns % tile.tail_columns != 0) return "columns must be a multiple of tail";
+  if (tile.rows * tile.columns + tile.rows + tile.columns > registers) return "the tile does not fit the registers";
+  if (plan.input == Input::direct) return "the matrix unit reads a packed input";
+  if (plan.channel_block % AmxTiles::channels != 0 && plan.channel_block < problem.in_channels())
+    return "channel_block must be a multiple of 32";
+  return {};
+}
+
+// Strips so narrow that the tiles of a few channels stay in the first-level cache, and so wide that the reach, which
+// each repeats, is a small part. Panels take half of the second-level cache.
+CpuPlan with_blocks(const CpuProblem& problem, CpuPlan plan, std::int64_t channel_block) {
+  const std::int64_t columns = tile_columns(problem, plan), reach = problem.polyphase.reach();
+  plan.strip = round_up(std::max<std::int64_t>(128, 4 * reach), columns);
+  const std::int64_t parts = bfloat16_parts(problem.spec.dtype).inputs;
+  const std::int64_t column_bytes = 2 * parts * round_up(problem.in_channels(), AmxTiles::channels);
+  const std::int64_t strips =
+      std::min(problem.target.l2_bytes / 2 / ((plan.strip + reach) * column_bytes), 1024 / plan.strip);
+  plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
+  plan.channel_block = std::min(channel_block, problem.in_channels());
+  return plan;
+}
+
+std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
+  std::vector<CpuPlan> plans;
+  for (const AmxTiles& tile : {AmxTiles{2, 2, 1}, AmxTiles{1, 3, 1}, AmxTiles{1, 2, 1}, AmxTiles{3, 1, 1}}) {
+    CpuPlan plan{.tile = tile, .unrolled_taps = 2};
+    if (!why_illegal(problem, plan).empty()) continue;
+    plans.push_back(with_blocks(problem, plan, problem.in_channels()));
+    for (const std::int64_t channel_block : {512, 256, 128, 64})
+      if (channel_block < problem.in_channels()) plans.push_back(with_blocks(problem, plan, channel_block));
+  }
+  return plans;
+}
+
+double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const AmxTiles& tile = tile_of(plan);
+  const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
+  const auto products = static_cast<double>(parts.products.size());
+  const auto channel_blocks = static_cast<double>(ceil_div(problem.in_channels(), AmxTiles::channels));
+  const auto visits = static_cast<double>(ceil_div(problem.in_channels(), plan.channel_block));
+  const auto [whole, tails] = expected_tiles(columns, tile_columns(problem, plan), tail_columns(problem, plan));
+  double cycles = 0;
+  for (const RowRun& run : runs(problem, plan)) {
+    const std::int64_t row_tiles = run.rows / AmxTiles::size;
+    // A product takes 16 cycles. A load of a matrix tile takes 8 from the first-level cache, where the weights of all
+    // strips are if they leave it room for the inputs that go by, and about 30 from the second.
+    const double weight_bytes = static_cast<double>(std::int64_t{2} * parts.weights * run.taps * run.rows) *
+                                static_cast<double>(std::min(plan.channel_block, problem.in_channels()));
+    const double weight_load = weight_bytes < static_cast<double>(problem.target.l1_bytes) * 0.4 ? 8 : 30;
+    const auto tile_cycles = [&](std::int64_t column_tiles) {
+      const double tiles = static_cast<double>(row_tiles * column_tiles);
+      const double loads = static_cast<double>(parts.weights * row_tiles) * weight_load +
+                           static_cast<double>(parts.inputs * column_tiles) * 12;
+      const double steps = static_cast<double>(run.taps) * channel_blocks;
+      const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
+      const double sums = visits * tiles * 30;
+      const double pieces = static_cast<double>(run.channels * column_tiles * AmxTiles::size) *
+                            (2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes})));
+      return reduction + sums + pieces + 60;
+    };
+    cycles +=
+        static_cast<double>(run.tiles()) * (whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns));
+  }
+  // Packing transposes 32 channels by 16 columns at a time.
+  const double strips = static_cast<double>(ceil_div(columns, plan.strip));
+  const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
+  return cycles + groups * channel_blocks * (100 + 130 * parts.inputs);
+}
+
+}  // namespace
+
+const CpuStrategy amx_tiles = {AmxTiles::name, enumerate,    why_illegal,  predict,
+                               runs,           tile_columns, tail_columns, stage_elements};
+
+}  // namespace unstride::plan

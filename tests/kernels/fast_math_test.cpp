@@ -1,0 +1,210 @@
+// Fast math on the matrix unit: within the bound of docs/spec.md, and the same bits however a call is cut.
+//
+// The exact result is taken from the chain in double, whose own error is far smaller. |x||w| is summed without
+// activations, which make no number larger here.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "tests/kernels/kernel_testing.h"
+#include "tests/kernels/plan_text.h"
+#include "tests/kernels/sweep_design.h"
+
+namespace unstride::testing {
+namespace {
+
+const std::string amx = "cpu:x86-64-v4+amx-bf16";
+
+// The table of docs/spec.md.
+struct Bound {
+  double products, left_out, left_out_by_prologue, output_roundoff, output_smallest;
+
+  static Bound of(DType dtype) {
+    if (dtype == DType::bfloat16) return {1, 0, 0x1p-8, 0x1p-8, 0x1p-133};
+    if (dtype == DType::float16) return {3, 0x1p-16, 0x1p-17, 0x1p-11, 0x1p-24};
+    return {5, 0x1p-17 + 0x1p-24, 0, 0, 0};
+  }
+};
+
+double relative_bound(const LayerSpec& spec) {
+  const Bound bound = Bound::of(spec.dtype);
+  const std::int64_t tap_step = spec.stride / std::gcd(spec.stride, spec.dilation);
+  const auto taps = static_cast<double>((spec.kernel_size - 1) / tap_step + 1);
+  const double m = bound.products * taps * std::ceil(static_cast<double>(spec.in_channels_per_group()) / 32) + 20;
+  const double summation = m * 0x1p-24 / (1 - m * 0x1p-24);
+  const bool leaky = spec.prologue.op == Activation::Op::leaky_relu;
+  return summation * (1 + 0x1p-6) + bound.left_out + (leaky ? bound.left_out_by_prologue : 0);
+}
+
+template <typename T>
+std::vector<double> doubles(const std::vector<T>& values, bool absolute) {
+  std::vector<double> result;
+  for (const T value : values) result.push_back(absolute ? std::fabs(value_of(value)) : value_of(value));
+  return result;
+}
+
+// The layer in double: exact, or sum |x||w| + |b|.
+template <typename T>
+std::vector<double> in_double(const LayerData<T>& data, bool magnitude) {
+  LayerSpec spec = data.spec;
+  if (magnitude) spec.prologue = spec.epilogue = {};
+  const auto x = doubles(data.x, magnitude), w = doubles(data.w, magnitude), b = doubles(data.b, magnitude);
+  const StrictChain<double> chain{spec, data.batch, data.length, x, w, b};
+  return chain.outputs(chain.output_length());
+}
+
+template <typename T>
+::testing::AssertionResult within_bound(const LayerData<T>& data, const std::vector<T>& y) {
+  const std::vector<double> exact = in_double(data, false), magnitude = in_double(data, true);
+  if (y.size() != exact.size()) return ::testing::AssertionFailure() << y.size() << " outputs";
+  const Bound bound = Bound::of(data.spec.dtype);
+  const double relative = relative_bound(data.spec);
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double sum = relative * magnitude[i] + 1e-30;
+    const double allowed = sum + bound.output_roundoff * (std::fabs(exact[i]) + sum) + bound.output_smallest;
+    const double error = std::fabs(value_of(y[i]) - exact[i]);
+    if (!(error <= allowed))
+      return ::testing::AssertionFailure()
+             << "output " << i << " is " << value_of(y[i]) << ", exactly " << exact[i] << ": " << error / magnitude[i]
+             << " of sum |x||w|, allowed " << allowed / magnitude[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
+template <typename T>
+class FastMath : public ::testing::Test {
+ protected:
+  void SetUp() override { UNSTRIDE_SKIP_UNLESS_RUNNABLE(amx); }
+
+  static LayerSpec fast(LayerSpec spec) {
+    spec.dtype = dtype_of<T>;
+    spec.math = Math::fast;
+    return spec;
+  }
+  static Kernel on_matrix_unit(const LayerSpec& spec, const std::string& plan = "amx_tiles") {
+    return engine().compile(spec, {.target = amx, .plan = plan});
+  }
+};
+using Types = ::testing::Types<float, Float16, BFloat16>;
+TYPED_TEST_SUITE(FastMath, Types);
+
+std::vector<LayerSpec> layers() {
+  std::vector<LayerSpec> result = {layer(64, 32, 16, 8), layer(33, 5, 7, 3),   layer(96, 20, 4, 2), layer(1, 1, 1, 1),
+                                   layer(40, 3, 2, 5),   layer(70, 1, 64, 16), layer(32, 48, 3, 1), layer(64, 6, 9, 4),
+                                   layer(32, 8, 5, 4),   layer(80, 12, 6, 2)};
+  result[7].dilation = 3;  // every phase reads a window of its own
+  result[8].dilation = 6;  // half of the phases have no taps
+  result[9].groups = 2;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].padding = static_cast<std::int64_t>(i) % 3 * (result[i].kernel_size > 2 ? 1 : 0);
+    if (i % 3 == 1) result[i].prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
+    if (i % 3 == 2) result[i].prologue = {.op = Activation::Op::relu};
+    if (i % 2 == 0) result[i].epilogue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
+    result[i].bias = i % 4 != 3;
+  }
+  return result;
+}
+
+TYPED_TEST(FastMath, IsWithinItsBound) {
+  for (const LayerSpec& spec : layers())
+    for (const std::int64_t length : {1, 2, 15, 16, 17, 33, 150}) {
+      const Kernel kernel = this->on_matrix_unit(this->fast(spec));
+      LayerData<TypeParam> data(this->fast(spec), 2, length);
+      if (data.oracle().output_length() < 1) continue;
+      const Touching touching = length % 2 == 0 ? Touching::front : Touching::back;
+      EXPECT_TRUE(within_bound(data, run(kernel, data, {}, touching))) << describe(kernel, data);
+    }
+}
+
+TYPED_TEST(FastMath, OfSmallLayersIsWithinItsBound) {
+  std::uint64_t seed = dtype_of<TypeParam> == DType::float32 ? 0 : dtype_of<TypeParam> == DType::float16 ? 1 : 2;
+  for (const SweepPoint& point : sweep_points()) {
+    if (++seed % 3 != 0) continue;  // each type takes a third of them
+    LayerSpec spec = this->fast(sweep_layer(point, dtype_of<TypeParam>));
+    for (Activation* activation : {&spec.prologue, &spec.epilogue})
+      if (activation->op == Activation::Op::leaky_relu) activation->negative_slope = 0.25;
+    const LayerData<TypeParam> data(spec, 1, 3 + static_cast<std::int64_t>(seed % 29), seed);
+    if (data.oracle().output_length() < 1) continue;
+    const Kernel kernel = this->on_matrix_unit(spec);
+    ASSERT_TRUE(within_bound(data, run(kernel, data))) << describe(kernel, data);
+  }
+}
+
+// One product at a time: nothing averages out. Operands just above a power of two lose most.
+TYPED_TEST(FastMath, OfOneProductIsWithinItsBound) {
+  LayerSpec spec = this->fast(layer(1, 1, 1, 1));
+  spec.bias = false;
+  const Kernel kernel = this->on_matrix_unit(spec);
+  LayerData<TypeParam> data(spec, 1, 100'000);
+  tools::SplitMix64 random(3);
+  for (int round = 0; round < 20; ++round) {
+    for (TypeParam& value : data.x)
+      value = stored<TypeParam>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * (round % 2 == 0 ? 0x1p-6 : 1));
+    data.w = {stored<TypeParam>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * 0x1p-6)};
+    EXPECT_TRUE(within_bound(data, run(kernel, data))) << describe(kernel, data);
+  }
+}
+
+TYPED_TEST(FastMath, GivesTheSameBitsAtAnyNumberOfThreadsAndInAnyBlocks) {
+  for (const LayerSpec& layer : layers()) {
+    const LayerSpec spec = this->fast(layer);
+    const Kernel kernel = this->on_matrix_unit(spec);
+    const LayerData<TypeParam> data(spec, 2, 300);
+    const std::vector<TypeParam> expected = run(kernel, data, {.threads = 1});
+    for (const int threads : {1, 2, 3})
+      EXPECT_TRUE(same_bits(run(kernel, data, {.threads = threads}), expected)) << describe(kernel, data);
+    for (const PlanFields& fields :
+         {PlanFields{{"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
+          PlanFields{{"rows", 1}, {"columns", 3}, {"tail", 1}, {"taps", 1}, {"strip", 48}, {"column_block", 48}},
+          PlanFields{{"rows", 1}, {"columns", 1}, {"tail", 1}, {"taps", 100}, {"strip", 16}, {"column_block", 16}}}) {
+      const Kernel other = this->on_matrix_unit(spec, with_fields(kernel.info().plan, fields));
+      EXPECT_TRUE(same_bits(run(other, data), expected)) << describe(other, data);
+    }
+  }
+}
+
+TYPED_TEST(FastMath, WhereTheMatrixUnitIsNotWorthItIsStrict) {
+  LayerSpec depthwise = layer(64, 64, 4, 2);
+  depthwise.groups = 64;
+  const LayerSpec spec = this->fast(depthwise);
+  const Kernel kernel = engine().compile(spec, {.target = amx, .plan = {}});
+  const LayerData<TypeParam> data(spec, 1, 100);
+  EXPECT_TRUE(equals_strict_chain(data, run(kernel, data))) << describe(kernel, data);
+}
+
+TYPED_TEST(FastMath, OfADeepLayerChoosesTheMatrixUnit) {
+  const Kernel kernel = engine().compile(this->fast(layer(512, 256, 16, 8)), {.target = amx, .plan = {}});
+  EXPECT_TRUE(kernel.info().plan.starts_with("amx_tiles ")) << kernel.info().plan;
+}
+
+TEST(FastMathWithoutAMatrixUnit, IsStrict) {
+  for (const std::string& target : runnable_instruction_sets())
+    for (const DType dtype : {DType::float32, DType::bfloat16}) {
+      LayerSpec spec = layer(64, 32, 16, 8);
+      spec.dtype = dtype;
+      spec.math = Math::fast;
+      const Kernel kernel = engine().compile(spec, {.target = target, .plan = {}});
+      with_element(dtype, [&](auto element) {
+        const LayerData<decltype(element)> data(spec, 1, 100);
+        EXPECT_TRUE(equals_strict_chain(data, run(kernel, data))) << describe(kernel, data);
+      });
+      EXPECT_THROW(engine().compile(spec, {.target = target, .plan = "amx_tiles"}), ArgumentError);
+    }
+}
+
+// Strict kernels are shared with the machines that have none.
+TEST(FastMathTarget, IsTheLevelWithoutForStrictLayers) {
+  const LayerSpec spec = layer(64, 32, 16, 8);
+  EXPECT_EQ(engine().emit(spec, Emit::object, {.target = amx}),
+            engine().emit(spec, Emit::object, {.target = "cpu:x86-64-v4"}));
+  EXPECT_THROW(engine().compile(spec, {.target = "cpu:x86-64-v4", .plan = "amx_tiles"}), ArgumentError);
+  LayerSpec wide = spec;
+  wide.math = Math::fast;
+  wide.dtype = DType::float64;
+  EXPECT_THROW(engine().emit(wide, Emit::plan, {.target = amx, .plan = "amx_tiles"}), ArgumentError);
+}
+
+}  // namespace
+}  // namespace unstride::testing
