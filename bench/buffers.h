@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <vector>
 
 #include "bench/case.h"
@@ -16,15 +16,15 @@ namespace unstride::bench {
 class Buffers {
  public:
   Buffers(const Case& layer, bool cold, int threads) {
-    const auto outputs = static_cast<std::size_t>(layer.output_count());
-    const double set_bytes = 4.0 * static_cast<double>(layer.x.size() + outputs);
+    const auto outputs = static_cast<std::size_t>(layer.output_count() * size_in_bytes(layer.spec.dtype));
+    const auto set_bytes = static_cast<double>(layer.x_elements.size() + outputs);
     std::size_t sets = 1;
     if (cold) {
       const double caches = static_cast<double>(std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), 1L << 20)) * threads;
       sets = static_cast<std::size_t>(std::max(2.0, 4 * caches / set_bytes + 1));
     }
     bytes_ = static_cast<double>(sets) * set_bytes;
-    for (std::size_t i = 0; i < sets; ++i) sets_.push_back({layer.x, std::vector<float>(outputs)});
+    for (std::size_t i = 0; i < sets; ++i) sets_.push_back({layer.x_elements, std::vector<std::byte>(outputs)});
   }
 
   void run(Contender& contender) {
@@ -38,7 +38,7 @@ class Buffers {
 
  private:
   struct Set {
-    std::vector<float> x, y;
+    std::vector<std::byte> x, y;
   };
   std::vector<Set> sets_;
   std::size_t next_ = 0;

@@ -77,7 +77,8 @@ def draw_ratios(cases, peers, path):
             width=0.8,
             color=[COLOURS[worst["best_peer"]] for _, worst in bars],
         )
-        axis.scatter(range(len(bars)), [worst["ratio"] for _, worst in bars], marker="_", s=14, color="black", linewidths=1)
+        lowest = [worst["ratio"] for _, worst in bars]
+        axis.scatter(range(len(bars)), lowest, marker="_", s=14, color="black", linewidths=1)
         axis.axhline(1, color="black", linewidth=0.8)
         total = math.exp(sum(math.log(case["ratio"]) for case in chosen) / len(chosen))
         axis.axhline(total, color=GREY, linewidth=0.8, linestyle="--")
@@ -124,7 +125,8 @@ def draw_roofline(cases, machine, path):
         ceiling = ceilings.get(threads)
         peak = ceiling["fma_gflops"] if ceiling else max(case["peak_gflops"] for case in chosen)
         ends = (min(intensity) / 1.5, max(intensity) * 1.5)
-        lowest = min(min(case["gflops"], 1e-3 * case["operations"] / (case["best_us"] or case["us"])) for case in chosen)
+        slowest_us = [max(case["us"], case["best_us"] or 0) for case in chosen]
+        lowest = min(1e-3 * case["operations"] / us for case, us in zip(chosen, slowest_us))
         knee = max(ends[0], peak / max(item["gbps"] for item in ceiling["copy"])) if ceiling else ends[0]
         axis.plot([knee, ends[1]], [peak, peak], color="black", linewidth=1)
         axis.annotate(
@@ -135,7 +137,11 @@ def draw_roofline(cases, machine, path):
             for item, style, what in ((in_cache, "-", "within L2"), (ceiling["copy"][-1], "--", "from memory")):
                 left = max(ends[0], lowest / 2 / item["gbps"])
                 axis.plot(
-                    [left, peak / item["gbps"]], [left * item["gbps"], peak], color="black", linewidth=1, linestyle=style,
+                    [left, peak / item["gbps"]],
+                    [left * item["gbps"], peak],
+                    color="black",
+                    linewidth=1,
+                    linestyle=style,
                     label=f"copying {what}, {item['gbps']:.0f} GB/s",
                 )
         axis.set_xlim(*ends)

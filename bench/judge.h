@@ -14,14 +14,17 @@ namespace unstride::bench {
 
 class Judge {
  public:
-  /// Computes the case with unstride, and once more with the absolute values of all data for the scale.
+  /// Computes the case with unstride in strict float32, and once more with the absolute values of all data for the
+  /// scale.
   Judge(const Engine& engine, const Case& layer);
 
-  /// The largest difference from unstride's result, relative to sum |x||w| + |b|. Not a number counts as infinite.
-  double error(std::span<const float> y) const;
+  /// The largest difference of y, elements of the layer's type, from that result, relative to sum |x||w| + |b|. Not a
+  /// number counts as infinite.
+  double error(std::span<const std::byte> y) const;
   double tolerance() const { return tolerance_; }
 
  private:
+  DType dtype_;
   std::vector<float> y_, scale_;
   double tolerance_ = 0;
 };

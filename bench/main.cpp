@@ -50,6 +50,13 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
       ->delimiter(',')
       ->check(CLI::IsMember(unstride::bench::peer_names()))
       ->group(group);
+  app.add_option("--dtype", options.dtype, "type of the arrays")
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--fast", options.fast,
+               "\"math\": \"fast\", beside strict math; the peak is then the tile unit's, if any")
+      ->group(group);
   app.add_option("--batch", options.batch, "batch size")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()

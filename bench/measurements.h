@@ -42,6 +42,8 @@ struct PeerOptions {
   std::vector<std::int64_t> lengths;  ///< instead of the layers' own
   std::vector<int> threads = {1, 2};
   std::vector<std::string> peers;  ///< names; empty takes all
+  std::string dtype = "float32";   ///< or "bfloat16", "float16"
+  bool fast = false;               ///< Math::fast; then strict math is timed beside it
   std::int64_t batch = 1;
   bool headline = false;  ///< only the layers marked so
   bool cold = false;      ///< inputs and outputs come from beyond the second-level cache

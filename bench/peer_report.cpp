@@ -93,6 +93,7 @@ Json summarize(const std::vector<Json>& rows) {
   summary["slower_than_a_peer"] = std::ranges::count_if(ratios, [](double ratio) { return ratio < 1; });
   summary["unsteady"] = std::ranges::count_if(rows, unsteady);
   summary["roofline"] = mean_and_worst(column(rows, "roofline", all));
+  summary["largest_error"] = std::ranges::max(column(rows, "error", all));
   summary["compute_bound"] = mean_and_worst(column(rows, "roofline", compute_bound));
   summary["memory_bound"] = mean_and_worst(column(rows, "roofline", memory_bound));
   return summary;
@@ -103,7 +104,7 @@ Json summarize(const std::vector<Json>& rows) {
 void add_best_peer(Json& row) {
   row["best_peer"] = row["best_us"] = row["ratio"] = nullptr;
   for (const auto& [name, peer] : row["peers"].items()) {
-    if (!peer.contains("us")) continue;
+    if (!peer.contains("us") || name == "strict") continue;
     if (!row["best_us"].is_null() && row["best_us"] <= peer["us"]) continue;
     row["best_peer"] = name;
     row["best_us"] = peer["us"];
@@ -162,7 +163,8 @@ Json print_peer_summary(const Json& rows) {
       fmt::print("  {} cases are unsteady: the median is {} times the fastest sample or more; is the machine busy?\n",
                  summary["unsteady"].get<int>(), unsteady_spread);
     print_share("roofline, all cases", summary["roofline"]);
-    print_share("FMA peak, compute-bound, L >= 100", summary["compute_bound"]);
+    fmt::print("  largest relative error of unstride: {:.1e}\n", summary["largest_error"].get<double>());
+    print_share("peak, compute-bound, L >= 100", summary["compute_bound"]);
     print_share("copy bandwidth, memory-bound, more than 8 MiB", summary["memory_bound"]);
     print_worst("ratio to the best peer", chosen, "ratio");
     print_worst("share of the roofline", chosen, "roofline");

@@ -11,6 +11,7 @@
 #include "bench/measurements.h"
 #include "bench/peer_report.h"
 #include "bench/peers/peer_library.h"
+#include "bench/probes/amx_peak.h"
 #include "bench/probes/copy_bandwidth.h"
 #include "bench/probes/fma_peak.h"
 #include "bench/statistics.h"
@@ -44,9 +45,10 @@ class Comparison {
         engine_({.threads = *std::ranges::max_element(options.threads), .cache = {.mode = CacheMode::off}}) {}
 
   Json run() {
-    fmt::print("float32 strict without prologue and epilogue, N {}, NCL, weights packed beforehand, {} caches\n",
-               options_.batch, options_.cold ? "cold second-level" : "hot");
+    fmt::print("{} {} without prologue and epilogue, N {}, NCL, weights packed beforehand, {} caches\n", options_.dtype,
+               options_.fast ? "fast" : "strict", options_.batch, options_.cold ? "cold second-level" : "hot");
     peers_ = load_peers(options_.peers.empty() ? peer_names() : options_.peers);
+    if (options_.fast) peers_.push_back(strict_unstride());
     const auto cases = chosen_cases();
     if (cases.empty()) throw Error("no case of the corpus is left by these options");
     print_peer_header();
@@ -63,8 +65,8 @@ class Comparison {
       ++done;
     }
     Json result = {{"conditions",
-                    {{"dtype", "float32"},
-                     {"math", "strict"},
+                    {{"dtype", options_.dtype},
+                     {"math", options_.fast ? "fast" : "strict"},
                      {"layout", "NCL"},
                      {"fused", "bias only"},
                      {"batch", options_.batch},
@@ -99,8 +101,31 @@ class Comparison {
     return cases;
   }
 
+  // Ours, to see what fast math gains; it counts as no peer.
+  Peer strict_unstride() const {
+    return {.name = "strict",
+            .version = "unstride, strict math",
+            .variants = [this](const Case& layer, int threads) -> std::vector<Variant> {
+              return {{"strict", [this, &layer, threads] {
+                         Case strict = layer;
+                         strict.spec.math = Math::strict;
+                         return make_unstride(engine_, strict, threads);
+                       }}};
+            }};
+  }
+
+  DType dtype() const {
+    if (options_.dtype == name(DType::bfloat16)) return DType::bfloat16;
+    return options_.dtype == name(DType::float16) ? DType::float16 : DType::float32;
+  }
+
+  double peak_gflops(int threads) const {
+    const auto tiles = options_.fast ? amx_peak_gflops(threads) : std::nullopt;
+    return tiles ? *tiles : fma_peak_gflops(threads);
+  }
+
   void measure(const tools::CorpusLayer& layer, std::int64_t length) {
-    const Case problem(layer.spec, options_.batch, length);
+    const Case problem(layer.spec, options_.batch, length, dtype(), options_.fast ? Math::fast : Math::strict);
     const Judge judge(engine_, problem);
     Buffers buffers(problem, options_.cold, engine_.threads());
     for (const int threads : options_.threads) {
@@ -117,13 +142,14 @@ class Comparison {
   Json measure(const Case& problem, const Judge& judge, Buffers& buffers, int threads) {
     const auto ours = make_unstride(engine_, problem, threads);
     const CallTimer our_timer([&] { buffers.run(*ours); });
+    const double our_error = check(*ours, problem, judge);
     std::vector<Entrant> entrants;
     for (const Peer& peer : peers_) entrants.push_back(enter(peer, problem, judge, buffers, threads));
 
     const CopyBandwidth copy(std::max(problem.bytes(), buffers.bytes()), threads);
     std::vector<std::function<double()>> participants = {
         [&] { return our_timer.sample(); },
-        [&] { return settle(), fma_peak_gflops(threads); },
+        [&] { return settle(), peak_gflops(threads); },
         [&] { return settle(), copy.measure(); },
     };
     double round_seconds = our_timer.sample_cost() + 20e-3;
@@ -160,6 +186,7 @@ class Comparison {
                 {"samples_us", in_microseconds(samples[0])},
                 {"gflops", problem.operations() / our_seconds * 1e-9},
                 {"plan", ours->implementation()},
+                {"error", our_error},
                 {"peak_gflops", peak},
                 {"copy_gbps", bandwidth},
                 {"compute_us", 1e6 * compute_seconds},
@@ -178,22 +205,25 @@ class Comparison {
     return row;
   }
 
+  // The relative error of a contender's result. Throws Error when that is too large.
+  double check(Contender& contender, const Case& problem, const Judge& judge) {
+    std::vector<std::byte> y(static_cast<std::size_t>(problem.output_count() * size_in_bytes(problem.spec.dtype)));
+    contender.run(problem.x_elements.data(), y.data());
+    const double error = judge.error(y);
+    if (error <= judge.tolerance()) return error;
+    ++mismatches_;
+    throw Error(fmt::format("its result differs: relative error {:.1e}, allowed {:.1e}", error, judge.tolerance()));
+  }
+
   // Makes every variant, checks its result, and keeps the fastest.
   Entrant enter(const Peer& peer, const Case& problem, const Judge& judge, Buffers& buffers, int threads) {
     Entrant best;
     best.peer = peer.name;
-    std::vector<float> y(static_cast<std::size_t>(problem.output_count()));
     for (const Variant& variant : peer.variants(problem, threads)) {
       try {
         std::unique_ptr<Contender> contender;
         const double prepare_seconds = seconds([&] { contender = variant.make(); });
-        contender->run(problem.x.data(), y.data());
-        const double error = judge.error(y);
-        if (!(error <= judge.tolerance())) {
-          ++mismatches_;
-          throw Error(
-              fmt::format("its result differs: relative error {:.1e}, allowed {:.1e}", error, judge.tolerance()));
-        }
+        const double error = check(*contender, problem, judge);
         std::optional<CallTimer> timer;
         timer.emplace([&buffers, contender = contender.get()] { buffers.run(*contender); });
         if (best.timer && best.timer->estimate() <= timer->estimate()) continue;

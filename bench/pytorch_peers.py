@@ -220,7 +220,7 @@ def main():
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--headline", action="store_true", help="only the corpus's headline layers")
     parser.add_argument("--max-flops", type=float, default=float("inf"), help="leave out larger cases")
-    parser.add_argument("--budget", type=float, default=float("inf"), help="start no further case after so many seconds")
+    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds to start cases in")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()

@@ -89,7 +89,8 @@ def summary_table(cases):
 
 def case_rows(cases):
     return table(
-        ["layer", "in -> out, kernel, stride", "L:", "threads:", "us:", "GFLOP/s:", "roofline:", "best peer", "us:", "ratio:"],
+        ["layer", "in -> out, kernel, stride", "L:", "threads:", "us:", "GFLOP/s:", "roofline:"]
+        + ["best peer", "us:", "ratio:"],
         [
             [
                 case["layer"],
@@ -108,6 +109,25 @@ def case_rows(cases):
     )
 
 
+def fast_table(path):
+    """What `--fast` measured: beside strict math, and beside the best peer in the same type."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for case in report["peers"]["cases"]:
+        strict = case["peers"]["strict"]["us"] / case["us"]
+        ratio = f"{case['ratio']:.2f}" if case["ratio"] else "-"
+        numbers = [f"{case['us']:.1f}", f"{case['gflops']:.0f}", percent(case["gflops"] / case["peak_gflops"])]
+        rows.append(
+            [case["layer"], case["shape"], case["length"], case["threads"], *numbers, f"{case['error']:.1e}"]
+            + [f"{strict:.2f}", PEERS.get(case["best_peer"], "-"), ratio]
+        )
+    return table(
+        ["layer", "in -> out, kernel, stride", "L:", "threads:", "us:", "GFLOP/s:", "of the tile peak:"]
+        + ["relative error:", "strict over fast:", "best peer", "ratio:"],
+        rows,
+    )
+
+
 def lowest(cases, name, count=10):
     return case_rows(sorted((case for case in cases if case[name]), key=lambda case: case[name])[:count])
 
@@ -116,7 +136,8 @@ def overhead_table(report):
     return table(
         ["layer", "in -> out, kernel, stride", "L:", "call us:", "work us:", "overhead us:"],
         [
-            [row["layer"], row["shape"], row["length"]] + [f"{row[key]:.2f}" for key in ("call_us", "work_us", "overhead_us")]
+            [row["layer"], row["shape"], row["length"]]
+            + [f"{row[key]:.2f}" for key in ("call_us", "work_us", "overhead_us")]
             for row in report["call_overhead"]
         ],
     )
@@ -163,6 +184,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", type=Path, help="what unstride_bench --json wrote")
     parser.add_argument("--pytorch", type=Path, help="what pytorch_peers.py --json wrote")
+    parser.add_argument("--fast", type=Path, action="append", default=[], help="the same with --fast, one file a dtype")
     parser.add_argument("--figures", type=Path, required=True, help="folder for the charts")
     parser.add_argument("--document", type=Path, help="fill the tables of this file")
     parser.add_argument("--cases", type=Path, help="write the table of all cases to this file")
@@ -183,9 +205,11 @@ def main():
     if options.document:
         measured = f"{report['target']}. Peers: {'; '.join(versions.values())}."
         pictures = "![Ratio to the best peer, by layer](figures/ratio.svg)\n\n![Roofline](figures/roofline.svg)"
+        fast = {f"fast {path.stem.removeprefix('fast-')}": fast_table(path) for path in options.fast}
         fill(
             options.document,
             {
+                **fast,
                 "machine": machine_table(report),
                 "peers": f"{measured}\n\n{summary_table(cases)}\n\n{pictures}",
                 "headline": case_rows([case for case in cases if case["headline"]]),
@@ -198,7 +222,8 @@ def main():
         )
     if options.cases:
         options.cases.write_text(
-            "# All cases of the comparison\n\nMade by `scripts/bench`; [benchmarks.md](benchmarks.md) says how to read it.\n\n"
+            "# All cases of the comparison\n\n"
+            "Made by `scripts/bench`; [benchmarks.md](benchmarks.md) says how to read it.\n\n"
             + case_rows(cases)
             + "\n",
             encoding="utf-8",

@@ -27,7 +27,7 @@ class Server {
     if (request.at("do") == "sample") return {{"us", 1e6 * ready_->timer->sample()}};
     if (request.at("do") != "output") throw Error("\"do\": must be \"sample\" or \"output\"");
     std::vector<float> y(static_cast<std::size_t>(ready_->layer.output_count()));
-    ready_->contender->run(ready_->layer.x.data(), y.data());
+    ready_->contender->run(ready_->layer.x_elements.data(), y.data());
     tools::write_file(request.at("to").get<std::string>(),
                       {std::string_view(reinterpret_cast<const char*>(y.data()), y.size() * sizeof(float))});
     return {{"outputs", y.size()}};

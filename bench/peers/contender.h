@@ -20,8 +20,8 @@ class Contender {
   Contender(const Contender&) = delete;
   Contender& operator=(const Contender&) = delete;
 
-  /// Computes y (batch, out_channels, output_length) from x (batch, in_channels, length).
-  virtual void run(const float* x, float* y) = 0;
+  /// Computes y (batch, out_channels, output_length) from x (batch, in_channels, length), elements of the layer's type.
+  virtual void run(const void* x, void* y) = 0;
 
   /// The implementation behind it, as it names itself.
   virtual std::string implementation() const = 0;

@@ -46,7 +46,11 @@ class GemmContender : public Contender {
             layer.weight[static_cast<std::size_t>(ci * rows + row)];
   }
 
+  void run(const void* x, void* y) final { compute(static_cast<const float*>(x), static_cast<float*>(y)); }
+
  protected:
+  virtual void compute(const float* x, float* y) = 0;
+
   std::int64_t inputs() const { return spec_.in_channels_per_group(); }
   std::int64_t outputs() const { return spec_.out_channels_per_group(); }
   std::int64_t taps() const { return spec_.kernel_size; }
@@ -84,7 +88,7 @@ class WholeGemm final : public GemmContender {
     pieces_ = std::clamp<std::int64_t>(ceil_div(std::int64_t{4} * threads, outputs()), 1, ceil_div(q_count, 16));
   }
 
-  void run(const float* x, float* y) override {
+  void compute(const float* x, float* y) override {
     openblas_set_num_threads(threads_);
     for (std::int64_t n = 0; n < batch_; ++n) {
       for (std::int64_t group = 0; group < spec_.groups; ++group) {
@@ -138,7 +142,7 @@ class BlockedGemm final : public GemmContender {
       products.resize(static_cast<std::size_t>(channels_ * taps() * (columns_ + overlap_add_.max_shift())));
   }
 
-  void run(const float* x, float* y) override {
+  void compute(const float* x, float* y) override {
     openblas_set_num_threads(1);
     const std::int64_t q_begin = overlap_add_.q_begin(), q_end = overlap_add_.q_end();
     const std::int64_t column_blocks = ceil_div(q_end - q_begin, columns_);
@@ -181,7 +185,7 @@ class DirectDepthwise final : public GemmContender {
  public:
   using GemmContender::GemmContender;
 
-  void run(const float* x, float* y) override {
+  void compute(const float* x, float* y) override {
     const std::int64_t begin = overlap_add_.q_begin(), end = overlap_add_.q_end();
     const std::int64_t pieces =
         spec_.out_channels * batch_ >= std::int64_t{4} * threads_ ? 1 : ceil_div(end - begin, 4096);
@@ -219,6 +223,7 @@ void unstride_bench_peer(unstride::bench::Peer& peer) {
   peer.name = "gemm";
   peer.version = fmt::format("{}, and overlap-add", openblas_get_config());
   peer.variants = [](const Case& layer, int threads) -> std::vector<Variant> {
+    if (layer.spec.dtype != unstride::DType::float32) return {};  // no such product
     if (layer.spec.in_channels_per_group() == 1) return {variant<DirectDepthwise>("direct", layer, threads)};
     return {variant<WholeGemm>("whole", layer, threads), variant<BlockedGemm>("blocked", layer, threads)};
   };

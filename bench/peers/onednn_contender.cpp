@@ -19,6 +19,19 @@ using Format = memory::format_tag;
 // The reference implementation takes a minute for a billion operations; what it would take longer for is left out.
 constexpr double reference_limit = 2e9;
 
+memory::data_type data_type(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return memory::data_type::f32;
+    case DType::float16:
+      return memory::data_type::f16;
+    case DType::bfloat16:
+      return memory::data_type::bf16;
+    default:
+      throw Error(fmt::format("no deconvolution of {}", name(dtype)));
+  }
+}
+
 class OneDnnContender final : public Contender {
  public:
   OneDnnContender(const Case& layer, int threads, Format format) : threads_(threads) {
@@ -34,13 +47,13 @@ class OneDnnContender final : public Contender {
       weight_dims.insert(weight_dims.begin(), spec.groups);
       weight_strides.insert(weight_strides.begin(), inputs * outputs * taps);
     }
-    const auto f32 = memory::data_type::f32;
-    const memory::desc user_src(src_dims, f32, Format::ncw), user_dst(dst_dims, f32, Format::ncw);
-    const memory::desc user_weights(weight_dims, f32, weight_strides);
-    const memory::desc bias = spec.bias ? memory::desc({spec.out_channels}, f32, Format::x) : memory::desc();
+    const auto type = data_type(spec.dtype);
+    const memory::desc user_src(src_dims, type, Format::ncw), user_dst(dst_dims, type, Format::ncw);
+    const memory::desc user_weights(weight_dims, type, weight_strides);
+    const memory::desc bias = spec.bias ? memory::desc({spec.out_channels}, type, Format::x) : memory::desc();
 
     const auto primitive_desc =
-        describe(spec, {src_dims, f32, format}, {weight_dims, f32, Format::any}, bias, {dst_dims, f32, format});
+        describe(spec, {src_dims, type, format}, {weight_dims, type, Format::any}, bias, {dst_dims, type, format});
     implementation_ = primitive_desc.impl_info_str();
     if (implementation_.find("ref") != std::string::npos && layer.operations() > reference_limit)
       throw Error(
@@ -63,18 +76,18 @@ class OneDnnContender final : public Contender {
       implementation_ += ", output reordered";
     }
 
-    memory plain_weights(user_weights, engine_, const_cast<float*>(layer.weight.data()));
+    memory plain_weights(user_weights, engine_, const_cast<std::byte*>(layer.weight_elements.data()));
     memory weights(primitive_desc.weights_desc(), engine_);
     dnnl::reorder(plain_weights, weights).execute(stream_, plain_weights, weights);
     stream_.wait();
     args_ = {{DNNL_ARG_SRC, inner_src}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, inner_dst}};
-    if (spec.bias) args_.insert({DNNL_ARG_BIAS, {bias, engine_, const_cast<float*>(layer.bias.data())}});
+    if (spec.bias) args_.insert({DNNL_ARG_BIAS, {bias, engine_, const_cast<std::byte*>(layer.bias_elements.data())}});
   }
 
-  void run(const float* x, float* y) override {
+  void run(const void* x, void* y) override {
     omp_set_num_threads(threads_);
     // A memory object is a handle: the copies in the argument lists see this too.
-    if (src_.get_data_handle() != x) src_.set_data_handle(const_cast<float*>(x));
+    if (src_.get_data_handle() != x) src_.set_data_handle(const_cast<void*>(x));
     if (dst_.get_data_handle() != y) dst_.set_data_handle(y);
     if (reorder_src_) reorder_src_.execute(stream_, reorder_src_args_);
     deconvolution_.execute(stream_, args_);

@@ -8,22 +8,29 @@ class UnstrideContender final : public Contender {
  public:
   UnstrideContender(const Engine& engine, const Case& layer, int threads)
       : kernel_(engine.compile(layer.spec)),
-        weights_(kernel_.pack(layer.weight, layer.bias)),
+        weights_(kernel_.pack(buffer(layer.weight_elements, layer.spec.dtype),
+                              buffer(layer.bias_elements, layer.spec.dtype))),
         options_{.batch = layer.batch, .length = layer.length, .threads = threads},
-        inputs_(layer.x.size()),
-        outputs_(static_cast<std::size_t>(layer.output_count())) {}
+        dtype_(layer.spec.dtype),
+        inputs_(std::ssize(layer.x)),
+        outputs_(layer.output_count()) {}
 
-  void run(const float* x, float* y) override {
-    kernel_.run(std::span(x, inputs_), weights_, std::span(y, outputs_), options_);
+  void run(const void* x, void* y) override {
+    kernel_.run(ConstBuffer(x, inputs_, dtype_), weights_, Buffer(y, outputs_, dtype_), options_);
   }
 
   std::string implementation() const override { return kernel_.info().plan; }
 
  private:
+  static ConstBuffer buffer(const std::vector<std::byte>& elements, DType dtype) {
+    return {elements.data(), std::ssize(elements) / size_in_bytes(dtype), dtype};
+  }
+
   Kernel kernel_;
   PackedWeights weights_;
   RunOptions options_;
-  std::size_t inputs_, outputs_;
+  DType dtype_;
+  std::int64_t inputs_, outputs_;
 };
 
 }  // namespace
