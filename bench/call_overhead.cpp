@@ -23,12 +23,15 @@ struct Small {
   std::int64_t length = 0;
 };
 
-// A layer with one multiply-add, and the corpus's smallest cases by the bytes they move.
+// A layer with one multiply-add, and the corpus's smallest cases by the numbers they move.
 std::vector<Small> smallest(const std::filesystem::path& corpus) {
   std::vector<Small> cases;
   for (const tools::CorpusLayer& layer : tools::read_corpus(corpus))
     for (const std::int64_t length : layer.lengths) cases.push_back({layer.name(), layer.spec, length});
-  std::ranges::sort(cases, {}, [](const Small& item) { return Case(item.spec, 1, item.length).bytes(); });
+  std::ranges::sort(cases, {}, [](const Small& item) {
+    const LayerSpec& spec = item.spec;
+    return spec.in_channels * item.length + spec.out_channels * output_length(spec, item.length) + spec.weight_count();
+  });
   cases.resize(std::min<std::size_t>(cases.size(), 5));
   LayerSpec one;
   one.in_channels = one.out_channels = one.kernel_size = 1;
