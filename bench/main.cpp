@@ -37,16 +37,19 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
   app.add_option("--filter", options.filter, "only layers with this in their name or shape (\"ups.0\", \"k16 s8\")")
       ->group(group);
   app.add_option("--lengths", options.lengths, "these input lengths instead of the layers' own")
+      ->take_all()
       ->delimiter(',')
       ->check(CLI::PositiveNumber)
       ->group(group);
   app.add_option("--threads", options.threads, "numbers of threads")
+      ->take_all()
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
       ->group(group);
   app.add_option("--peers", options.peers,
                  fmt::format("only these: {}", fmt::join(unstride::bench::peer_names(), ", ")))
+      ->take_all()
       ->delimiter(',')
       ->check(CLI::IsMember(unstride::bench::peer_names()))
       ->group(group);
@@ -77,6 +80,7 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
 
 int measure(int argc, char** argv) {
   CLI::App app("Measures unstride on this machine; prints tables, writes JSON");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // a script's user has the last word
   std::string corpus = "data/layers.json", output, start;
   int rounds = 31;
   bool serve = false;
@@ -95,6 +99,7 @@ int measure(int argc, char** argv) {
   std::vector<std::string> names, only;
   for (const Section& section : sections) names.push_back(section.name);
   app.add_option("--only", only, fmt::format("sections to run, all if left out: {}", fmt::join(names, ", ")))
+      ->take_all()
       ->delimiter(',')
       ->check(CLI::IsMember(names));
   app.add_option("--corpus", corpus, "the corpus of layers")->check(CLI::ExistingFile)->capture_default_str();
