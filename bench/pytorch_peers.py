@@ -79,13 +79,15 @@ class Server:
 class Case:
     """A layer of the corpus at one length, as calls of PyTorch."""
 
-    def __init__(self, layer, length):
+    def __init__(self, layer, length, dtype):
         self.stride, self.dilation, self.groups = layer["stride"], layer["dilation"], layer["groups"]
         taps, inputs, outputs = layer["kernel_size"], layer["in_channels"], layer["out_channels"]
         shape = (inputs, outputs // self.groups, taps)
         self.x = torch.from_numpy(random_values(inputs * length, 1)).reshape(1, inputs, length)
         self.w = torch.from_numpy(random_values(int(numpy.prod(shape)), 2)).reshape(shape)
         self.b = torch.from_numpy(random_values(outputs, 3)) if layer["bias"] else None
+        self.x, self.w = self.x.to(dtype), self.w.to(dtype)
+        self.b = None if self.b is None else self.b.to(dtype)
         # What is cropped equally at both ends is padding; a view leaves out the rest.
         left, right = layer.get("trim", [0, 0])
         self.padding, self.output_padding = layer["padding"] + min(left, right), layer["output_padding"]
@@ -153,16 +155,17 @@ def check(y, server, name):
     """The result must be unstride's. Data are random, so a missing tap shows far above rounding."""
     with tempfile.NamedTemporaryFile() as file:
         server.ask(**name, do="output", to=file.name)
-        expected = numpy.fromfile(file.name, dtype=numpy.float32)
-    difference = numpy.abs(y.numpy().ravel() - expected).max() / numpy.abs(expected).max()
-    if not difference < 1e-4:
+        expected = torch.from_file(file.name, size=y.numel(), dtype=y.dtype).float()
+        difference = ((y.float().flatten() - expected).abs().max() / expected.abs().max()).item()
+    if not difference < (1e-4 if y.dtype == torch.float32 else 2e-2):
         sys.exit(f"{name}: results differ by {difference:.1e} of the largest output")
 
 
-def measure(layer, length, threads, rounds, server):
+def measure(layer, length, threads, options, server):
+    rounds = options.rounds
     torch.set_num_threads(threads)
-    case = Case(layer, length)
-    name = {"id": layer["id"], "length": length, "threads": threads}
+    case = Case(layer, length, getattr(torch, options.dtype))
+    name = {"id": layer["id"], "length": length, "threads": threads, "dtype": options.dtype, "fast": options.fast}
     best = None
     for variant, call in case.variants():
         start = time.perf_counter()
@@ -218,6 +221,8 @@ def main():
     parser.add_argument("--filter", default="", help="only layers with this in their name")
     parser.add_argument("--lengths", type=numbers, help="these input lengths instead of the layers' own")
     parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--fast", action="store_true", help='unstride computes with "math": "fast"')
     parser.add_argument("--headline", action="store_true", help="only the corpus's headline layers")
     parser.add_argument("--max-flops", type=float, default=float("inf"), help="leave out larger cases")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds to start cases in")
@@ -240,7 +245,7 @@ def main():
                 continue
             for threads in options.threads:
                 with torch.inference_mode():
-                    row = measure(layer, length, threads, options.rounds, server)
+                    row = measure(layer, length, threads, options, server)
                 rows.append(row)
                 print(
                     f"{length:8} {threads} {row['our_us']:12.1f} {row['us']:12.1f} {row['ratio']:6.2f}"

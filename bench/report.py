@@ -31,6 +31,7 @@ def merge(cases, pytorch):
         if row:
             case["peers"]["pytorch"] = {"us": row["ratio"] * case["us"], "variant": row["variant"]}
         timed = {name: peer["us"] for name, peer in case["peers"].items() if "us" in peer}
+        timed.pop("strict", None)  # unstride's own, no peer
         if timed:
             case["best_peer"] = min(timed, key=timed.get)
             case["best_us"] = timed[case["best_peer"]]
@@ -110,8 +111,12 @@ def case_rows(cases):
 
 
 def fast_table(path):
-    """What `--fast` measured: beside strict math, and beside the best peer in the same type."""
+    """What `--fast` measured: beside strict math, and beside the best peer in the same type. PyTorch's figures are taken
+    from the file of that name with `pytorch-` before it, if there is one."""
     report = json.loads(path.read_text(encoding="utf-8"))
+    pytorch = path.with_name(f"pytorch-{path.name}")
+    if pytorch.exists():
+        merge(report["peers"]["cases"], json.loads(pytorch.read_text(encoding="utf-8")))
     rows = []
     for case in report["peers"]["cases"]:
         strict = case["peers"]["strict"]["us"] / case["us"]

@@ -4,7 +4,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <tuple>
 
 #include "bench/buffers.h"
 #include "bench/interleaved.h"
@@ -23,20 +22,32 @@ class Server {
   explicit Server(const std::filesystem::path& corpus) : layers_(tools::read_corpus(corpus)) {}
 
   Json answer(const Json& request) {
-    prepare(request.at("id"), request.at("length"), request.at("threads"));
+    prepare({request.at("id"), request.at("length"), request.at("threads"), request.at("dtype") == "bfloat16",
+             request.at("fast")});
     if (request.at("do") == "sample") return {{"us", 1e6 * ready_->timer->sample()}};
     if (request.at("do") != "output") throw Error("\"do\": must be \"sample\" or \"output\"");
-    std::vector<float> y(static_cast<std::size_t>(ready_->layer.output_count()));
+    const std::int64_t outputs = ready_->layer.output_count();
+    std::vector<char> y(static_cast<std::size_t>(outputs * size_in_bytes(ready_->layer.spec.dtype)));
     ready_->contender->run(ready_->layer.x_elements.data(), y.data());
-    tools::write_file(request.at("to").get<std::string>(),
-                      {std::string_view(reinterpret_cast<const char*>(y.data()), y.size() * sizeof(float))});
-    return {{"outputs", y.size()}};
+    tools::write_file(request.at("to").get<std::string>(), {std::string_view(y.data(), y.size())});
+    return {{"outputs", outputs}};
   }
 
  private:
+  struct Name {
+    std::int64_t id = 0, length = 0;
+    int threads = 0;
+    bool bfloat16 = false, fast = false;
+
+    friend bool operator==(const Name&, const Name&) = default;
+  };
+
   struct Ready {
-    Ready(const Engine& engine, const LayerSpec& spec, std::int64_t length, int threads)
-        : layer(spec, 1, length), buffers(layer, false, threads), contender(make_unstride(engine, layer, threads)) {}
+    Ready(const Engine& engine, const LayerSpec& spec, const Name& name)
+        : layer(spec, 1, name.length, name.bfloat16 ? DType::bfloat16 : DType::float32,
+                name.fast ? Math::fast : Math::strict),
+          buffers(layer, false, name.threads),
+          contender(make_unstride(engine, layer, name.threads)) {}
 
     Case layer;
     Buffers buffers;
@@ -44,13 +55,12 @@ class Server {
     std::optional<CallTimer> timer;
   };
 
-  void prepare(std::int64_t id, std::int64_t length, int threads) {
-    const std::tuple name(id, length, threads);
+  void prepare(const Name& name) {
     if (ready_ && name_ == name) return;
-    const auto layer = std::ranges::find(layers_, id, &tools::CorpusLayer::id);
+    const auto layer = std::ranges::find(layers_, name.id, &tools::CorpusLayer::id);
     if (layer == layers_.end()) throw Error("\"id\": no such layer in the corpus");
     ready_.reset();
-    ready_ = std::make_unique<Ready>(engine_, layer->spec, length, threads);
+    ready_ = std::make_unique<Ready>(engine_, layer->spec, name);
     ready_->timer.emplace([ready = ready_.get()] { ready->buffers.run(*ready->contender); });
     name_ = name;
   }
@@ -58,7 +68,7 @@ class Server {
   std::vector<tools::CorpusLayer> layers_;
   Engine engine_{EngineOptions{.threads = 0, .cache = {.mode = CacheMode::off}}};
   std::unique_ptr<Ready> ready_;
-  std::tuple<std::int64_t, std::int64_t, int> name_;
+  Name name_;
 };
 
 }  // namespace
