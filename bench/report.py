@@ -111,7 +111,7 @@ def case_rows(cases):
 
 
 def fast_table(path):
-    """What `--fast` measured: beside strict math, and beside the best peer in the same type. PyTorch's figures are taken
+    """What `--fast` measured: beside strict math, and beside the best peer in the same type. PyTorch's figures come
     from the file of that name with `pytorch-` before it, if there is one."""
     report = json.loads(path.read_text(encoding="utf-8"))
     pytorch = path.with_name(f"pytorch-{path.name}")
