@@ -54,15 +54,17 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   return {};
 }
 
+std::int64_t column_bytes(const CpuProblem& problem) {
+  return std::int64_t{2} * bfloat16_parts(problem.spec.dtype).inputs *
+         round_up(problem.in_channels(), AmxTiles::channels);
+}
+
 // Strips so narrow that the tiles of a few channels stay in the first-level cache, and so wide that the reach, which
-// each repeats, is a small part. Panels take half of the second-level cache.
-CpuPlan with_blocks(const CpuProblem& problem, CpuPlan plan, std::int64_t channel_block) {
+// each repeats, is a small part.
+CpuPlan with_blocks(const CpuProblem& problem, CpuPlan plan, std::int64_t channel_block, std::int64_t panel_bytes) {
   const std::int64_t columns = tile_columns(problem, plan), reach = problem.polyphase.reach();
   plan.strip = round_up(std::max<std::int64_t>(128, 4 * reach), columns);
-  const std::int64_t parts = bfloat16_parts(problem.spec.dtype).inputs;
-  const std::int64_t column_bytes = 2 * parts * round_up(problem.in_channels(), AmxTiles::channels);
-  const std::int64_t strips =
-      std::min(problem.target.l2_bytes / 2 / ((plan.strip + reach) * column_bytes), 1024 / plan.strip);
+  const std::int64_t strips = std::min(panel_bytes / ((plan.strip + reach) * column_bytes(problem)), 1024 / plan.strip);
   plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
   plan.channel_block = std::min(channel_block, problem.in_channels());
   return plan;
@@ -73,11 +75,31 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   for (const AmxTiles& tile : {AmxTiles{2, 2, 1}, AmxTiles{1, 3, 1}, AmxTiles{1, 2, 1}, AmxTiles{3, 1, 1}}) {
     CpuPlan plan{.tile = tile, .unrolled_taps = 2};
     if (!why_illegal(problem, plan).empty()) continue;
-    plans.push_back(with_blocks(problem, plan, problem.in_channels()));
-    for (const std::int64_t channel_block : {512, 256, 128, 64})
-      if (channel_block < problem.in_channels()) plans.push_back(with_blocks(problem, plan, channel_block));
+    const std::int64_t l2_bytes = problem.target.l2_bytes;
+    for (const std::int64_t panel_bytes : {l2_bytes / 2, l2_bytes * 3 / 4, l2_bytes * 2}) {
+      plans.push_back(with_blocks(problem, plan, problem.in_channels(), panel_bytes));
+      for (const std::int64_t channel_block : {512, 256, 128, 64})
+        if (channel_block < problem.in_channels())
+          plans.push_back(with_blocks(problem, plan, channel_block, panel_bytes));
+    }
   }
   return plans;
+}
+
+// Cycles to bring from beyond the second-level cache what does not stay in it: all weights for each panel, and for each
+// row tile what the panel is larger than most of that cache.
+double predict_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const std::int64_t parts = bfloat16_parts(problem.spec.dtype).weights;
+  double weights = 0, tiles = 0;
+  for (const RowRun& run : runs(problem, plan)) {
+    tiles += static_cast<double>(run.tiles());
+    weights += static_cast<double>(run.tiles() * run.rows * run.taps * parts * 2) *
+               static_cast<double>(round_up(problem.in_channels(), AmxTiles::channels));
+  }
+  const auto panels = static_cast<double>(ceil_div(columns, plan.column_block));
+  const std::int64_t room = problem.target.l2_bytes * 3 / 4;
+  const std::int64_t overflow = std::min(columns, plan.column_block) * column_bytes(problem) - room;
+  return panels * (weights / 5.5 + tiles * static_cast<double>(std::max<std::int64_t>(0, overflow)) / 20);
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -91,17 +113,18 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   for (const RowRun& run : runs(problem, plan)) {
     const std::int64_t row_tiles = run.rows / AmxTiles::size;
     // A product takes 16 cycles. A load of a matrix tile takes 8 from the first-level cache, where the weights of all
-    // strips are if they leave it room for the inputs that go by, and about 30 from the second.
+    // strips are if they leave it room for the inputs that go by, and about 30 from the second; inputs are read once
+    // from there and once more for each further tap.
     const double weight_bytes = static_cast<double>(std::int64_t{2} * parts.weights * run.taps * run.rows) *
                                 static_cast<double>(std::min(plan.channel_block, problem.in_channels()));
     const double weight_load = weight_bytes < static_cast<double>(problem.target.l1_bytes) * 0.4 ? 8 : 30;
     const auto tile_cycles = [&](std::int64_t column_tiles) {
       const double tiles = static_cast<double>(row_tiles * column_tiles);
       const double loads = static_cast<double>(parts.weights * row_tiles) * weight_load +
-                           static_cast<double>(parts.inputs * column_tiles) * 12;
+                           static_cast<double>(parts.inputs * column_tiles) * 16;
       const double steps = static_cast<double>(run.taps) * channel_blocks;
       const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
-      const double sums = visits * tiles * 30;
+      const double sums = visits * tiles * 15;
       const double pieces = static_cast<double>(run.channels * column_tiles * AmxTiles::size) *
                             (2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes})));
       return reduction + sums + pieces + 60;
@@ -112,7 +135,7 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   // Packing transposes 32 channels by 16 columns at a time.
   const double strips = static_cast<double>(ceil_div(columns, plan.strip));
   const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
-  return cycles + groups * channel_blocks * (100 + 130 * parts.inputs);
+  return cycles + groups * channel_blocks * (100 + 130 * parts.inputs) + predict_far_memory(problem, plan, columns);
 }
 
 }  // namespace

@@ -156,7 +156,8 @@ TYPED_TEST(FastMath, GivesTheSameBitsAtAnyNumberOfThreadsAndInAnyBlocks) {
     for (const int threads : {1, 2, 3})
       EXPECT_TRUE(same_bits(run(kernel, data, {.threads = threads}), expected)) << describe(kernel, data);
     for (const PlanFields& fields :
-         {PlanFields{{"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
+         {PlanFields{
+              {"rows", 2}, {"columns", 2}, {"tail", 1}, {"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
           PlanFields{{"rows", 1}, {"columns", 3}, {"tail", 1}, {"taps", 1}, {"strip", 48}, {"column_block", 48}},
           PlanFields{{"rows", 1}, {"columns", 1}, {"tail", 1}, {"taps", 100}, {"strip", 16}, {"column_block", 16}}}) {
       const Kernel other = this->on_matrix_unit(spec, with_fields(kernel.info().plan, fields));
