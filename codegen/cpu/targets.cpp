@@ -17,7 +17,7 @@ namespace unstride::cpu {
 namespace {
 
 // The psABI levels that the micro-kernels need, best first, and one with a matrix unit, which no level has. required:
-// what their instructions come from.
+// what LLVM may use for them.
 struct Level {
   std::string_view name, base_cpu, features;
   int vector_bytes, vector_registers;
@@ -34,7 +34,7 @@ const std::array levels = {
           true,
           true,
           {"amx-tile", "amx-bf16", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi",
-           "bmi2", "f16c"}},
+           "bmi2", "f16c", "lzcnt", "movbe", "popcnt"}},
     Level{"x86-64-v4",
           "x86-64-v4",
           "",
@@ -42,8 +42,16 @@ const std::array levels = {
           32,
           true,
           false,
-          {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2", "f16c"}},
-    Level{"x86-64-v3", "x86-64-v3", "", 32, 16, false, false, {"avx2", "fma", "bmi", "bmi2", "f16c"}},
+          {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt",
+           "movbe", "popcnt"}},
+    Level{"x86-64-v3",
+          "x86-64-v3",
+          "",
+          32,
+          16,
+          false,
+          false,
+          {"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe", "popcnt"}},
 };
 
 // Asked of the processor, never looked up by its model name: virtual machines misreport that.

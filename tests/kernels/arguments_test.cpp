@@ -132,8 +132,8 @@ TEST(Targets, UnknownOnesAreNamed) {
   for (const Case& c : {Case{"gpu", "target: \"gpu\": unknown; a target starts with cpu or cuda"},
                         Case{"cuda", "target: cuda: this build has no CUDA back end"},
                         Case{"cpu:x86-64-v9",
-                             "target: \"cpu:x86-64-v9\": unknown; this build compiles for cpu, cpu:x86-64-v4, "
-                             "cpu:x86-64-v3"}}) {
+                             "target: \"cpu:x86-64-v9\": unknown; this build compiles for cpu, cpu:x86-64-v4+amx-bf16, "
+                             "cpu:x86-64-v4, cpu:x86-64-v3"}}) {
     try {
       engine().compile(layer(1, 1, 1, 1), {.target = c.target, .plan = {}});
       ADD_FAILURE() << c.target << " accepted";
