@@ -66,7 +66,7 @@ std::vector<Range> ranges(const CpuProblem& problem) {
 }
 
 // A variant is worth its code where it is predicted to save so much.
-constexpr double worthwhile = 0.9;
+constexpr double worthwhile = 0.8;
 
 KernelPlan cheapest(const CpuProblem& problem, std::span<const Candidate> candidates) {
   KernelPlan result;
