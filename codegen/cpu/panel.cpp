@@ -20,8 +20,9 @@ namespace {
 void copy_row_masked(Emitter& emit, Value* to, Value* x, Value* first, Value* width, Value* input_length) {
   const Activation& prologue = emit.problem.spec.prologue;
   const int lanes = emit.problem.lanes;
-  Value* low = emit.sub(emit.i64(0), first);
-  Value* high = emit.sub(input_length, first);
+  // Masks compare 32-bit numbers.
+  Value* low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
+  Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
   Value* from = emit.at_stored(x, first);
   emit.loop(emit.i64(0), width, lanes, [&](Value* e) {
     Value* mask = emit.lanes_within(e, low, high);
