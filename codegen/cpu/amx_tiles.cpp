@@ -18,6 +18,7 @@
 #include "codegen/cpu/amx.h"
 #include "codegen/cpu/tile.h"
 #include "codegen/plan/bfloat16_parts.h"
+#include "support/checked_math.h"
 
 namespace unstride::cpu {
 
@@ -92,23 +93,32 @@ class AmxTile {
     const std::int64_t tap_weights = parts.weights * run.rows * line_elements;
     const std::int64_t tap_inputs = -emit.problem.polyphase.input_step * line_elements;
     Value* blocks = emit.builder.CreateLShr(emit.add(arguments.channels, plan::AmxTiles::channels - 1), 5);
-    const Values from = {arguments.x, arguments.weights};
+    const Values from = {arguments.x, arguments.weights, arguments.ahead};
     emit.loop(emit.i64(0), blocks, 1, from, [&](Value*, const Values& at) -> Values {
       if (run.taps <= shape.plan.unrolled_taps) {
         for (std::int64_t t = 0; t < run.taps; ++t)
-          tap(emit.at(at[0], t * tap_inputs), emit.at(at[1], t * tap_weights));
+          tap(emit.at(at[0], t * tap_inputs), emit.at(at[1], t * tap_weights),
+              emit.bytes_at(at[2], emit.mul(arguments.ahead_tap_step, t)));
       } else {
         emit.loop(emit.i64(0), emit.i64(run.taps), 1, at, [&](Value*, const Values& here) -> Values {
-          tap(here[0], here[1]);
-          return {emit.at(here[0], tap_inputs), emit.at(here[1], tap_weights)};
+          tap(here[0], here[1], here[2]);
+          return {emit.at(here[0], tap_inputs), emit.at(here[1], tap_weights),
+                  emit.bytes_at(here[2], arguments.ahead_tap_step)};
         });
       }
       return {emit.at(at[0], plan::AmxTiles::channels * shape.geometry.panel_pitch),
-              emit.at(at[1], run.taps * tap_weights)};
+              emit.at(at[1], run.taps * tap_weights), emit.bytes_at(at[2], arguments.ahead_channel_step)};
     });
   }
 
-  void tap(Value* x, Value* weights) {
+  // Lines that a tap asks for, so that a whole column block asks for all that comes next.
+  std::int64_t lines_ahead() const {
+    if (shape.plan.prefetch != plan::Prefetch::weights) return 0;
+    const std::int64_t tap_lines = parts.weights * shape.run.rows;
+    return support::ceil_div(tap_lines * shape.columns, shape.plan.column_block);
+  }
+
+  void tap(Value* x, Value* weights, Value* ahead) {
     const std::int64_t input_part = plan::AmxTiles::channels * shape.geometry.panel_pitch / parts.inputs;
     const std::int64_t weight_part = shape.run.rows * line_elements;
     Value* pitch = emit.i64(64);
@@ -125,6 +135,7 @@ class AmxTile {
         }
       }
     }
+    for (std::int64_t i = 0; i < lines_ahead(); ++i) emit.prefetch(emit.at(ahead, i * line_elements));
   }
 
   // Outputs from the sums in the stage: behind them where they are of another size, else in their place.

@@ -226,14 +226,16 @@ class Driver {
     };
   }
 
-  // The next row tile's weights: each column tile asks for a share.
+  // The weights behind those of this channel block, which are the next to be read: each column tile asks for a share.
   Ahead next_weights(const WorkItem& item, const plan::RowRun& run) {
-    const std::int64_t all = geometry.weights.tile_weights(run) * problem.element_bytes();
-    return [this, &item, &run, all](TileArguments& tile, Value*, Value* column, std::int64_t tile_columns) {
+    const std::int64_t block = std::min(plan.channel_block, geometry.weights.packed_channels) *
+                               geometry.weights.channel_weights(run) * problem.element_bytes();
+    const std::int64_t tap = geometry.step_channels * geometry.weights.channel_weights(run) / run.taps;
+    return [=, this, &item, &run](TileArguments& tile, Value*, Value* column, std::int64_t tile_columns) {
       auto& b = emit.builder;
-      Value* before = b.CreateUDiv(emit.mul(column, all), item.columns);
-      tile.ahead = emit.bytes_at(emit.at(tile.weights, geometry.weights.tile_weights(run)), before);
-      tile.ahead_tap_step = b.CreateUDiv(emit.i64(tile_columns * run.rows * problem.element_bytes()), item.columns);
+      Value* before = b.CreateUDiv(emit.mul(column, block), item.columns);
+      tile.ahead = emit.bytes_at(tile.weights, emit.add(before, block));
+      tile.ahead_tap_step = b.CreateUDiv(emit.i64(tile_columns * tap * problem.element_bytes()), item.columns);
       tile.ahead_channel_step = emit.mul(tile.ahead_tap_step, run.taps);
     };
   }

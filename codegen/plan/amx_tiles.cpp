@@ -49,7 +49,7 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   if (tile.columns % tile.tail_columns != 0) return "columns must be a multiple of tail";
   if (tile.rows * tile.columns + tile.rows + tile.columns > registers) return "the tile does not fit the registers";
   if (plan.input == Input::direct) return "the matrix unit reads a packed input";
-  if (plan.prefetch != Prefetch::none) return "the matrix unit takes prefetch=none";
+  if (plan.prefetch == Prefetch::input) return "the matrix unit asks for weights alone";
   if (plan.channel_block % AmxTiles::channels != 0 && plan.channel_block < problem.in_channels())
     return "channel_block must be a multiple of 32";
   return {};
@@ -78,18 +78,23 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
     if (!why_illegal(problem, plan).empty()) continue;
     const std::int64_t l2_bytes = problem.target.l2_bytes;
     for (const std::int64_t panel_bytes : {l2_bytes / 2, l2_bytes * 3 / 4, l2_bytes * 2}) {
-      plans.push_back(with_blocks(problem, plan, problem.in_channels(), panel_bytes));
-      for (const std::int64_t channel_block : {512, 256, 128, 64})
-        if (channel_block < problem.in_channels())
-          plans.push_back(with_blocks(problem, plan, channel_block, panel_bytes));
+      std::vector<std::int64_t> channel_blocks = {problem.in_channels()};
+      for (const std::int64_t block : {512, 256, 128, 64})
+        if (block < problem.in_channels()) channel_blocks.push_back(block);
+      for (const std::int64_t block : channel_blocks)
+        for (const Prefetch prefetch : {Prefetch::none, Prefetch::weights}) {
+          plan.prefetch = prefetch;
+          plans.push_back(with_blocks(problem, plan, block, panel_bytes));
+        }
     }
   }
   return plans;
 }
 
-// Cycles to bring from beyond the second-level cache what does not stay in it: all weights for each panel, and for each
-// row tile what the panel is larger than most of that cache.
-double predict_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+// The same with what it takes to bring from beyond the second-level cache what does not stay in it: all weights for
+// each panel, half of it while other tiles are computed where they are asked for, and for each row tile what the panel
+// is larger than most of that cache.
+double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
   const std::int64_t parts = bfloat16_parts(problem.spec.dtype).weights;
   double weights = 0, tiles = 0;
   for (const RowRun& run : runs(problem, plan)) {
@@ -100,7 +105,9 @@ double predict_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::i
   const auto panels = static_cast<double>(ceil_div(columns, plan.column_block));
   const std::int64_t room = problem.target.l2_bytes * 3 / 4;
   const std::int64_t overflow = std::min(columns, plan.column_block) * column_bytes(problem) - room;
-  return panels * (weights / 5.5 + tiles * static_cast<double>(std::max<std::int64_t>(0, overflow)) / 20);
+  cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, overflow)) / 20;
+  const double weight_cycles = panels * weights / 5.5;
+  return plan.prefetch == Prefetch::weights ? 1.02 * cycles + 0.5 * weight_cycles : cycles + weight_cycles;
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -136,7 +143,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   // Packing transposes 32 channels by 16 columns at a time.
   const double strips = static_cast<double>(ceil_div(columns, plan.strip));
   const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
-  return cycles + groups * channel_blocks * (100 + 130 * parts.inputs) + predict_far_memory(problem, plan, columns);
+  cycles += groups * channel_blocks * (100 + 130 * parts.inputs);
+  return with_far_memory(problem, plan, columns, cycles);
 }
 
 }  // namespace

@@ -36,12 +36,13 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
   // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
   if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += problem.lanes;
-  column_step = 1;
+  column_step = step_channels = 1;
   if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
     const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
     weights.parts = parts.weights;
     weights.packed_channels = support::round_up(problem.in_channels(), AmxTiles::channels);
     column_step = AmxTiles::channels / 2;
+    step_channels = AmxTiles::channels;
     panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), AmxTiles::size) * parts.inputs / 2;
   }
   strip_elements = panel_pitch * weights.packed_channels;

@@ -37,6 +37,7 @@ struct CpuGeometry {
   WeightLayout weights;
   std::int64_t tile_columns, tail_columns;
   std::int64_t column_step;           ///< elements between two columns of a strip: 1, or a line for the matrix unit
+  std::int64_t step_channels;         ///< input channels of one step of the reduction: 1, or 32 in the matrix unit
   std::int64_t panel_pitch;           ///< elements between two input channels of a strip
   std::int64_t strip_elements;        ///< a strip of the input panel: [input channel][reach + column]
   std::int64_t panel_elements;        ///< [strip]
