@@ -42,12 +42,12 @@ class Row {
     const std::array parameters = {&x, &weights, &bias, &y, &begin, &end, &input_length, &output_length};
     for (unsigned i = 0; i < parameters.size(); ++i) *parameters[i] = result->getArg(i);
 
-    const auto [first, last] = inside();
-    emit.loop(first, last, tile_columns, [&](Value* q) { tile(q, false); });
-    // The others, before `first` and from `last` on, by one loop.
-    Value* width = emit.sub(last, first);
+    const std::pair<Value*, Value*> plain = inside();
+    emit.loop(plain.first, plain.second, tile_columns, [&](Value* q) { tile(q, false); });
+    // The others, before and behind those, by one loop.
+    Value* width = emit.sub(plain.second, plain.first);
     emit.loop(begin, emit.sub(end, width), tile_columns, [&](Value* q) {
-      Value* before = emit.builder.CreateICmpSLT(q, first);
+      Value* before = emit.builder.CreateICmpSLT(q, plain.first);
       tile(emit.builder.CreateSelect(before, q, emit.add(q, width)), true);
     });
     emit.end_function();

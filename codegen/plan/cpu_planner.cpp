@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <ranges>
 
 namespace unstride::plan {
 
@@ -56,12 +55,13 @@ struct Range {
   std::array<std::int64_t, 2> samples;
 };
 
-// From few columns, where tiles are mostly empty, to more than the second-level cache holds.
+// From more than the second-level cache holds to few columns, where tiles are mostly empty.
 std::vector<Range> ranges(const CpuProblem& problem) {
-  std::vector<Range> result = {{5, {2, 5}}, {17, {9, 17}}, {65, {33, 65}}};
   const std::int64_t cached = columns_in_l2(problem);
+  std::vector<Range> result = {
+      {Variant::any, {std::max(4 * cached, nominal_columns), std::max(16 * cached, 4 * nominal_columns)}}};
   if (cached > 128) result.push_back({cached, {std::min(cached / 2, nominal_columns), cached}});
-  result.push_back({Variant::any, {std::max(4 * cached, nominal_columns), std::max(16 * cached, 4 * nominal_columns)}});
+  result.insert(result.end(), {{65, {33, 65}}, {17, {9, 17}}, {5, {2, 5}}});
   return result;
 }
 
@@ -70,7 +70,7 @@ constexpr double worthwhile = 0.8;
 
 KernelPlan cheapest(const CpuProblem& problem, std::span<const Candidate> candidates) {
   KernelPlan result;
-  for (const Range& range : ranges(problem) | std::views::reverse) {
+  for (const Range& range : ranges(problem)) {
     // The sample that matters most to people is not known: each counts alike, whatever its size.
     const auto cost = [&](const CpuPlan& plan) {
       double sum = 0;

@@ -41,7 +41,7 @@ class CpuKernel {
   struct Variant {
     plan::CpuPlan plan;
     plan::CpuGeometry geometry;
-    std::size_t weights;  ///< which of PackedWeightSets it reads
+    std::size_t weights = 0;  ///< which of PackedWeightSets it reads
   };
 
   plan::CpuProblem problem_;
