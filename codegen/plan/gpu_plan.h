@@ -1,0 +1,70 @@
+// The decisions behind a GPU kernel: one strategy, and a few of its tiles. All are compiled together, and a call runs
+// the one that is predicted to take least time for its batch and columns: a new length never compiles.
+//
+// Tiles are the structs of templates/cuda/configuration.h. GpuTileText says what they and their fields are called, once
+// for the plan's text, for its parser and for the generated source.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "codegen/plan/plan_fields.h"
+#include "templates/cuda/configuration.h"
+
+namespace unstride::plan {
+
+using GpuTile = std::variant<gpu::FfmaTile, gpu::DepthwiseTile>;
+
+inline constexpr Names<gpu::Rows, 2> rows_names = {{{"channels", gpu::Rows::channels}, {"phases", gpu::Rows::phases}}};
+
+template <typename Tile, typename Value>
+struct TileField {
+  std::string_view name;  ///< in plans, and of the member
+  Value Tile::*member;
+};
+template <typename Tile, typename Value>
+TileField(std::string_view, Value Tile::*) -> TileField<Tile, Value>;
+
+/// name: of the strategy, of its kernel's function and of its header; type: of the tile; fields: all of them.
+template <typename Tile>
+struct GpuTileText;
+
+template <>
+struct GpuTileText<gpu::FfmaTile> {
+  static constexpr std::string_view name = "ffma", type = "FfmaTile";
+  using T = gpu::FfmaTile;
+  static constexpr auto fields = std::tuple{TileField{"order", &T::order},
+                                            TileField{"rows", &T::rows},
+                                            TileField{"row_threads", &T::row_threads},
+                                            TileField{"other_threads", &T::other_threads},
+                                            TileField{"column_groups", &T::column_groups},
+                                            TileField{"column_threads", &T::column_threads},
+                                            TileField{"channel_block", &T::channel_block},
+                                            TileField{"tap_block", &T::tap_block},
+                                            TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
+};
+
+template <>
+struct GpuTileText<gpu::DepthwiseTile> {
+  static constexpr std::string_view name = "depthwise", type = "DepthwiseTile";
+  using T = gpu::DepthwiseTile;
+  static constexpr auto fields = std::tuple{TileField{"columns", &T::columns}, TileField{"threads", &T::threads}};
+};
+
+struct GpuPlan {
+  std::vector<GpuTile> tiles;  ///< at least one; all of one strategy, and reading the same packed weights
+
+  std::string_view strategy() const;
+  friend bool operator==(const GpuPlan&, const GpuPlan&) = default;
+};
+
+/// "ffma order=channels rows=8 row_threads=16 ...; ffma order=channels rows=4 ..."
+std::string to_string(const GpuTile& tile);
+std::string to_string(const GpuPlan& plan);
+/// Reads what to_string writes. Throws ArgumentError that names the part it can't read.
+GpuPlan parse_gpu_plan(std::string_view text);
+
+}  // namespace unstride::plan
