@@ -15,6 +15,9 @@ target_include_directories(unstride PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DI
 target_compile_features(unstride PUBLIC cxx_std_20)
 # Only a consumer of the static library has to find these too (cmake/unstride-config.cmake.in).
 set(private_libraries fmt::fmt Threads::Threads PkgConfig::sodium)
+if(UNSTRIDE_CUDA)
+  list(APPEND private_libraries ${CMAKE_DL_LIBS})
+endif()
 if(UNSTRIDE_LLVM)
   list(APPEND private_libraries LLVM)
 endif()

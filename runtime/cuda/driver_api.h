@@ -1,0 +1,101 @@
+// The driver's C interface as far as it is used here, resolved at run time. Its ABI does not change within a function
+// name; new behaviour gets a new name with a suffix (_v2). https://docs.nvidia.com/cuda/cuda-driver-api
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "runtime/cuda/library_search.h"
+
+namespace unstride::cuda {
+
+// Handles are pointers to types of the driver's.
+using ContextHandle = struct ContextTag*;
+using LibraryHandle = struct LibraryTag*;
+using ModuleHandle = struct ModuleTag*;
+using KernelHandle = struct KernelTag*;
+using FunctionHandle = struct FunctionTag*;
+using StreamHandle = struct StreamTag*;
+using EventHandle = struct EventTag*;
+using DevicePointer = unsigned long long;
+
+enum DriverResult : int {
+  driver_success = 0,
+  driver_no_device = 100,
+  driver_invalid_image = 200,
+  driver_no_binary_for_gpu = 209,
+  driver_invalid_ptx = 218,
+  driver_jit_compiler_not_found = 221,
+  driver_unsupported_ptx_version = 222,
+  driver_invalid_source = 300,
+  driver_not_found = 500,
+};
+
+struct DriverApi {
+  explicit DriverApi(const LibraryPlaces& places);
+
+  /// Throws Error with the driver's own words for the result.
+  void check(DriverResult result, std::string_view call) const {
+    if (result != driver_success) fail(result, call);
+  }
+  /// "CUDA_ERROR_INVALID_IMAGE (device kernel image is invalid)"
+  std::string describe(DriverResult result) const;
+  [[noreturn]] void fail(DriverResult result, std::string_view call) const;
+
+  SharedLibrary library;
+
+  DriverResult (*init)(unsigned flags);
+  DriverResult (*driver_version)(int* version);
+  DriverResult (*error_name)(DriverResult, const char** text);
+  DriverResult (*error_string)(DriverResult, const char** text);
+
+  DriverResult (*device_count)(int* count);
+  DriverResult (*device_get)(int* device, int ordinal);
+  DriverResult (*device_name)(char* name, int size, int device);
+  DriverResult (*device_attribute)(int* value, int attribute, int device);
+  DriverResult (*device_memory)(std::size_t* bytes, int device);
+
+  DriverResult (*context_retain)(ContextHandle*, int device);
+  DriverResult (*context_release)(int device);
+  DriverResult (*context_push)(ContextHandle);
+  DriverResult (*context_pop)(ContextHandle*);
+  DriverResult (*context_current)(ContextHandle*);
+
+  DriverResult (*module_load)(ModuleHandle*, const void* image);
+  DriverResult (*module_unload)(ModuleHandle);
+  DriverResult (*module_function)(FunctionHandle*, ModuleHandle, const char* name);
+  DriverResult (*function_attribute)(int* value, int attribute, FunctionHandle);
+  DriverResult (*set_function_attribute)(FunctionHandle, int attribute, int value);
+  DriverResult (*launch)(FunctionHandle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+                         unsigned block_y, unsigned block_z, unsigned shared_bytes, StreamHandle, void** parameters,
+                         void** extra);
+
+  DriverResult (*allocate)(DevicePointer*, std::size_t bytes);
+  DriverResult (*free)(DevicePointer);
+  DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes);
+  DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes);
+  DriverResult (*pointer_attribute)(void* value, int attribute, DevicePointer);
+
+  DriverResult (*stream_create)(StreamHandle*, unsigned flags);
+  DriverResult (*stream_destroy)(StreamHandle);
+  DriverResult (*stream_synchronize)(StreamHandle);
+  DriverResult (*event_create)(EventHandle*, unsigned flags);
+  DriverResult (*event_destroy)(EventHandle);
+  DriverResult (*event_record)(EventHandle, StreamHandle);
+  DriverResult (*event_synchronize)(EventHandle);
+  DriverResult (*event_elapsed)(float* milliseconds, EventHandle, EventHandle);
+
+  // Null before CUDA 12.0, all of them or none.
+  DriverResult (*library_load)(LibraryHandle*, const void* code, void* jit_options, void** jit_values,
+                               unsigned jit_count, void* options, void** values, unsigned count);
+  DriverResult (*library_unload)(LibraryHandle);
+  DriverResult (*library_kernel)(KernelHandle*, LibraryHandle, const char* name);
+  DriverResult (*kernel_function)(FunctionHandle*, KernelHandle);
+  // Null before CUDA 12.4.
+  DriverResult (*function_load)(FunctionHandle);
+
+  bool has_libraries() const noexcept { return library_load && library_unload && library_kernel && kernel_function; }
+};
+
+}  // namespace unstride::cuda

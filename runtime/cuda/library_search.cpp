@@ -1,0 +1,135 @@
+#include "runtime/cuda/library_search.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "unstride/error.hpp"
+
+namespace unstride::cuda {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Newest first. 11.2 is the soname of all of CUDA 11 from 11.2 on; the last one is a toolkit's newest, whatever that
+// is.
+constexpr std::array nvrtc_names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so"};
+constexpr std::array driver_names = {"libcuda.so.1"};
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+// The entries of `folder` that begin with `prefix`, last in the alphabet first: python3.12 before python3.11.
+std::vector<fs::path> entries(const fs::path& folder, std::string_view prefix) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->path().filename().string().starts_with(prefix)) found.push_back(it->path());
+  std::ranges::sort(found, std::greater());
+  return found;
+}
+
+class Folders {
+ public:
+  void add(const fs::path& folder) {
+    if (is_folder(folder) && std::ranges::find(folders_, folder.string()) == folders_.end())
+      folders_.push_back(folder.string());
+  }
+  void add_toolkit(const fs::path& toolkit) {
+    for (const char* lib : {"lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"}) add(toolkit / lib);
+  }
+  // <prefix>/lib/python3*/site-packages/nvidia/*/lib
+  void add_python(const fs::path& prefix) {
+    for (const fs::path& python : entries(prefix / "lib", "python3"))
+      for (const char* packages : {"site-packages", "dist-packages"})
+        for (const fs::path& package : entries(python / packages / "nvidia", "")) add(package / "lib");
+  }
+  std::vector<std::string> take() { return std::move(folders_); }
+
+ private:
+  std::vector<std::string> folders_;
+};
+
+struct Wanted {
+  std::string_view what;      // for people
+  std::string_view variable;  // of the environment, that names it
+  std::string_view advice;    // how to get it
+};
+
+SharedLibrary open(const Wanted& wanted, const std::string& given, std::span<const char* const> names,
+                   const std::vector<std::string>& folders) {
+  std::string why;
+  std::vector<std::string> candidates;
+  if (given.empty()) {
+    candidates.assign(names.begin(), names.end());
+    for (const std::string& folder : folders)
+      for (const char* name : names) candidates.push_back(folder + "/" + name);
+  } else if (is_folder(given)) {
+    for (const char* name : names) candidates.push_back(given + "/" + name);
+  } else {
+    candidates.push_back(given);
+  }
+  std::string damage;  // of one that is there and does not open, which says more than all that are not there
+  for (const std::string& candidate : candidates) {
+    if (auto library = SharedLibrary::open(candidate, why)) return *library;
+    std::error_code ignored;
+    if (candidate.find('/') != std::string::npos && fs::exists(candidate, ignored) && damage.empty()) damage = why;
+  }
+  std::string where;
+  if (!given.empty())
+    where = fmt::format("{} says {}", wanted.variable, given);
+  else if (folders.empty())
+    where = fmt::format("looked for {} where the loader looks", fmt::join(names, ", "));
+  else
+    where =
+        fmt::format("looked for {} where the loader looks and in {}", fmt::join(names, ", "), fmt::join(folders, ", "));
+  if (!damage.empty()) where += fmt::format("; {}", damage);
+  throw TargetError(fmt::format("target: cuda: {} could not be opened ({}); {}", wanted.what, where, wanted.advice));
+}
+
+}  // namespace
+
+std::vector<std::string> nvrtc_folders(const LibraryPlaces& places) {
+  Folders folders;
+  for (const std::string& toolkit : places.toolkits) folders.add_toolkit(toolkit);
+  for (const std::string& prefix : places.python_prefixes) {
+    folders.add(fs::path(prefix) / "lib");  // conda's own packages
+    folders.add_python(prefix);
+  }
+  folders.add_toolkit("/usr/local/cuda");
+  for (const fs::path& toolkit : entries("/usr/local", "cuda-")) folders.add_toolkit(toolkit);
+  folders.add_toolkit("/opt/cuda");
+  if (!places.home.empty()) folders.add_python(fs::path(places.home) / ".local");
+  folders.add_python("/usr/local");
+  folders.add_python("/usr");
+  return folders.take();
+}
+
+SharedLibrary open_nvrtc(const LibraryPlaces& places) {
+  return open(
+      {.what = "NVRTC, which compiles CUDA",
+       .variable = "UNSTRIDE_NVRTC",
+       .advice = "install a CUDA toolkit or `pip install nvidia-cuda-nvrtc` (nvidia-cuda-nvrtc-cu12 for CUDA 12), "
+                 "or set UNSTRIDE_NVRTC to the library or its folder"},
+      places.nvrtc, nvrtc_names, places.nvrtc.empty() ? nvrtc_folders(places) : std::vector<std::string>());
+}
+
+SharedLibrary open_driver(const LibraryPlaces& places) {
+  // Under WSL the loader is not always told where Windows puts it.
+  std::vector<std::string> folders;
+  if (is_folder("/usr/lib/wsl/lib")) folders.emplace_back("/usr/lib/wsl/lib");
+  return open(
+      {.what = "the NVIDIA driver's library",
+       .variable = "UNSTRIDE_CUDA_DRIVER",
+       .advice = "running on a GPU needs NVIDIA's driver; compiling does not, for an architecture that is named, "
+                 "as in cuda:sm_90a"},
+      places.driver, driver_names, folders);
+}
+
+}  // namespace unstride::cuda

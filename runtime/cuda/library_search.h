@@ -1,0 +1,31 @@
+// Where NVIDIA's two libraries may be: NVRTC, which compiles, and the driver, which runs.
+//
+// NVRTC comes with a CUDA toolkit, or from PyPI in folders that the loader does not know, and under a soname for each
+// major version. The driver comes with the kernel module and has one name.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/cuda/shared_library.h"
+
+namespace unstride::cuda {
+
+/// What the environment says about places. Empty strings count as unset.
+struct LibraryPlaces {
+  std::string nvrtc;   ///< UNSTRIDE_NVRTC: the library, or the folder that holds it; then nothing else is looked at
+  std::string driver;  ///< UNSTRIDE_CUDA_DRIVER: likewise
+  std::vector<std::string> toolkits = {};         ///< CUDA_HOME, CUDA_PATH
+  std::vector<std::string> python_prefixes = {};  ///< VIRTUAL_ENV, CONDA_PREFIX
+  std::string home = {};                          ///< HOME, where pip installs without root
+};
+
+/// Folders that may hold NVRTC beside those that the loader searches: of toolkits, newest first, and of pip's packages.
+std::vector<std::string> nvrtc_folders(const LibraryPlaces& places);
+
+/// Opens the first that there is. Throws TargetError that says what was looked for, where, and how to get it.
+SharedLibrary open_nvrtc(const LibraryPlaces& places);
+SharedLibrary open_driver(const LibraryPlaces& places);
+
+}  // namespace unstride::cuda

@@ -1,0 +1,94 @@
+// A driver and an NVRTC that do nothing but keep account, so that loading, launching and every error are tested on
+// machines that have neither. They are shared libraries of their own, found in the way the real ones are; the tests
+// reach their state through one more exported function.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace unstride::testing {
+
+struct FakeDevice {
+  std::string name = "Fake GPU";
+  int major = 9, minor = 0;
+  int multiprocessors = 132;
+  int shared_bytes_per_block = 227 * 1024;
+  std::size_t memory = std::size_t{80} << 30;
+};
+
+struct FakeLaunch {
+  std::string function;
+  int device = 0;
+  unsigned grid[3] = {0, 0, 0}, block[3] = {0, 0, 0};
+  unsigned shared_bytes = 0;
+  void* stream = nullptr;
+  std::vector<void*> parameters;  ///< valid during the launch alone
+};
+
+/// What the fake driver is told to do, and what it was asked for.
+struct FakeDriver {
+  // Told.
+  std::vector<FakeDevice> devices = {FakeDevice{}};
+  int init_result = 0;
+  int version = 12080;
+  int launch_result = 0;
+  int allocate_result = 0;
+  std::string code_prefix =
+      "\x7f"  ///< code that begins otherwise is rejected
+      "ELF";
+  int static_shared = 0;
+  void (*on_launch)(const FakeLaunch&) = nullptr;
+
+  // Kept account of.
+  std::mutex mutex = {};
+  std::vector<FakeLaunch> launches = {};
+  std::map<std::string, int> calls = {};           ///< by the function's name
+  std::map<int, int> retained = {};                ///< contexts, by device
+  std::map<std::string, int> dynamic_shared = {};  ///< what functions were allowed
+  std::map<void*, std::size_t> allocations = {};
+  int loaded = 0;  ///< libraries and modules
+};
+
+struct FakeCompilation {
+  std::string source;
+  std::vector<std::string> headers, options;
+};
+
+/// Compiles everything: to an "ELF" that holds what it was made of.
+struct FakeNvrtc {
+  int major = 13, minor = 0;
+  std::vector<int> architectures = {75, 80, 86, 89, 90, 100, 120};
+  int result = 0;        ///< of nvrtcCompileProgram
+  std::string log = {};  ///< with it
+  std::string code_prefix =
+      "\x7f"
+      "ELF";
+  std::mutex mutex = {};
+  std::vector<FakeCompilation> compilations = {};
+  int alive = 0;  ///< programs created and not destroyed
+};
+
+FakeDriver& fake_driver();
+FakeNvrtc& fake_nvrtc();
+/// The files, as CMake built them. The old driver is one before CUDA 12: without cuLibraryLoadData.
+extern const char* const fake_driver_file;
+extern const char* const fake_old_driver_file;
+extern const char* const fake_nvrtc_file;
+extern const char* const broken_nvrtc_file;  ///< a library that is no NVRTC
+/// The state of the old driver.
+FakeDriver& fake_old_driver();
+
+/// Sets the fakes to what they do by default, and points the environment of engines made from here on at them.
+class WithFakes {
+ public:
+  WithFakes();
+  ~WithFakes();
+  WithFakes(const WithFakes&) = delete;
+  WithFakes& operator=(const WithFakes&) = delete;
+};
+
+}  // namespace unstride::testing
