@@ -32,7 +32,6 @@ __device__ __forceinline__ unsigned char* dynamic_shared() {
 }
 
 // ---- Barriers and shuffles
-// -------------------------------------------------------------------------------------------
 
 /// Waits for `threads` (a multiple of 32) of the block. Barrier 0 is the one of __syncthreads.
 template <int id, int threads>
@@ -55,7 +54,6 @@ __device__ __forceinline__ T shuffle(T value, int lane) {
 }
 
 // ---- Arithmetic and conversions
-// --------------------------------------------------------------------------------------
 
 /// a * b + c, rounded once.
 __device__ __forceinline__ float multiply_add(float a, float b, float c) {
@@ -99,7 +97,6 @@ __device__ __forceinline__ unsigned short bfloat16_of(float value) {
 }
 
 // ---- Vectors in memory
-// -----------------------------------------------------------------------------------------------
 
 template <int N, typename T>
 __device__ __forceinline__ Vector<T, N> load(const T* from) {
@@ -111,7 +108,6 @@ __device__ __forceinline__ void store(T* to, const Vector<T, N>& values) {
 }
 
 // ---- Asynchronous copies, global to shared memory
-// --------------------------------------------------------------------
 
 __device__ __forceinline__ unsigned shared_address(const void* shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
@@ -152,7 +148,6 @@ __device__ __forceinline__ void wait_copies() {
 }
 
 // ---- Tensor cores: one warp, fragments as the PTX manual draws them
-// ---------------------------------------------------
 //
 // With g = lane / 4 and c = lane % 4: d[i] is row g + i/2*8, column 2c + i%2. The words of a are rows g, g + 8, g, g +
 // 8; the first two hold the lower half of the depth. b is column g.
@@ -200,7 +195,6 @@ __device__ __forceinline__ void mma_float16(float (&d)[4], const unsigned (&a)[4
 }
 
 // ---- Hopper
-// ----------------------------------------------------------------------------------------------------------
 
 #if __CUDA_ARCH__ >= 900
 /// One thread initialises; others may use the barrier after fence_barriers by that thread and a __syncthreads.

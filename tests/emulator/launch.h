@@ -1,0 +1,23 @@
+// Runs a kernel as a GPU would: a grid of blocks, one after the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "tests/emulator/failure.h"
+#include "tests/emulator/schedule.h"
+
+namespace unstride::emulator {
+
+struct Grid {
+  unsigned x = 1, y = 1, z = 1;
+  unsigned threads = 32;
+  std::size_t shared_bytes = 0;
+};
+
+/// Throws Failure with what the kernel did wrong, where it is seen: the block, the thread, the file and line of the
+/// wrapper. A touch of memory beyond a guard (GuardedArray, shared memory) is such a failure.
+void launch(const Grid& grid, Schedule schedule, const std::function<void()>& kernel);
+
+}  // namespace unstride::emulator
