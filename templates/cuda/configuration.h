@@ -134,7 +134,7 @@ struct FfmaTile {
     return shares_input(layer) ? channels_in_memory(layer) * input_pitch(layer) : 0;
   }
   UNSTRIDE_HOST_DEVICE constexpr Index weight_elements(const Layer& layer) const {
-    return channels_in_memory(layer) * taps_in_memory(layer) * tile_rows();
+    return round_up(channels_in_memory(layer) * taps_in_memory(layer) * tile_rows(), 4);
   }
   UNSTRIDE_HOST_DEVICE constexpr Index stage_elements(const Layer& layer) const {
     return weight_elements(layer) + input_elements(layer);
@@ -184,10 +184,10 @@ struct DepthwiseTile {
   UNSTRIDE_HOST_DEVICE constexpr Index blocks(const Layer& layer, Index batch, Index number_of_columns) const {
     return batch * layer.groups * layer.out_channels * ceil_div(number_of_columns, block_columns());
   }
-  /// Outputs on their way to y, [warp][lane][column][phase].
+  /// A warp's sums on their way to y, a word more after each 32.
   UNSTRIDE_HOST_DEVICE constexpr Index warp_elements(const Layer& layer) const {
-    const Index outputs = 32 * columns * layer.stride;
-    return outputs + outputs / 32;
+    const Index sums = 32 * columns * layer.polyphase().phases();
+    return sums + sums / 32 + 1;
   }
   UNSTRIDE_HOST_DEVICE constexpr Index shared_bytes(const Layer& layer) const {
     return round_up(threads / 32 * warp_elements(layer) * layer.accumulator_bytes(), 16);

@@ -37,6 +37,18 @@ UNSTRIDE_HOST_DEVICE constexpr Index max(Index a, Index b) {
   return a > b ? a : b;
 }
 
+/// The x < modulus with a*x = 1 modulo it, for a and modulus without common divisors.
+UNSTRIDE_HOST_DEVICE constexpr Index inverse(Index a, Index modulus) {
+  Index x = modulus == 1 ? 0 : 1, next = 0, remainder = a, next_remainder = modulus;
+  while (next_remainder != 0) {  // Euclid: x*a = remainder modulo modulus
+    const Index quotient = remainder / next_remainder;
+    const Index after = x - quotient * next, remainder_after = remainder - quotient * next_remainder;
+    x = next, next = after;
+    remainder = next_remainder, next_remainder = remainder_after;
+  }
+  return x < 0 ? x + modulus : x;
+}
+
 struct Polyphase {
   Index stride, dilation, kernel_size;
 
@@ -49,6 +61,14 @@ struct Polyphase {
 
   UNSTRIDE_HOST_DEVICE constexpr Index phase(Index first_tap) const {
     return dilation == 1 ? first_tap : first_tap * dilation % stride;
+  }
+  /// The first tap of a phase; -1 where it has none.
+  UNSTRIDE_HOST_DEVICE constexpr Index first_tap(Index of_phase) const {
+    if (dilation == 1) return of_phase < kernel_size ? of_phase : -1;
+    const Index common = gcd(stride, dilation), step = stride / common;
+    if (of_phase % common != 0) return -1;
+    const Index first = of_phase / common % step * inverse(dilation / common % step, step) % step;
+    return first < kernel_size ? first : -1;
   }
   UNSTRIDE_HOST_DEVICE constexpr Index taps(Index first_tap) const {
     return (kernel_size - first_tap - 1) / tap_step() + 1;

@@ -1,0 +1,161 @@
+#include "codegen/plan/gpu_planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <optional>
+
+namespace unstride::plan {
+
+namespace {
+
+// Calls that stand for all others: from one frame of a stream to a batch of long signals.
+struct Call {
+  std::int64_t batch, columns;
+};
+constexpr std::array calls = {Call{1, 2},   Call{1, 9},    Call{1, 33},    Call{1, 129},
+                              Call{1, 513}, Call{1, 2049}, Call{1, 8193},  Call{1, 65537},
+                              Call{16, 33}, Call{16, 513}, Call{16, 4097}, Call{16, 131073}};
+
+// A variant is worth its code where it is predicted to save so much of some call's time; there are few at most.
+constexpr double worthwhile = 0.85;
+constexpr std::size_t most_variants = 4;
+
+using Times = std::array<double, calls.size()>;  // of one tile
+
+double sum_of_ratios(const Times& times, const Times& least) {
+  double sum = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) sum += times[i] / least[i];
+  return sum;
+}
+
+Times least_of(const Times& a, const Times& b) {
+  Times result;
+  for (std::size_t i = 0; i < calls.size(); ++i) result[i] = std::min(a[i], b[i]);
+  return result;
+}
+
+// Greedy: the tile that is best over all calls, then the one that helps most beside those taken. All must read the same
+// packed weights.
+struct Selection {
+  GpuPlan plan;
+  double cost = 0;  ///< the mean over all calls of what it takes in units of the least time
+};
+
+Selection select(std::span<const GpuTile> tiles, std::span<const Times> times, const Times& least) {
+  Selection result;
+  Times taken;
+  taken.fill(std::numeric_limits<double>::infinity());
+  while (result.plan.tiles.size() < most_variants) {
+    std::size_t best = 0;
+    double best_sum = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < tiles.size(); ++i) {
+      const double sum = sum_of_ratios(least_of(taken, times[i]), least);
+      if (sum < best_sum) best = i, best_sum = sum;
+    }
+    const Times with = least_of(taken, times[best]);
+    bool helps = result.plan.tiles.empty();
+    for (std::size_t i = 0; i < calls.size(); ++i) helps = helps || with[i] < worthwhile * taken[i];
+    if (!helps) break;
+    result.plan.tiles.push_back(tiles[best]);
+    taken = with;
+  }
+  result.cost = sum_of_ratios(taken, least) / static_cast<double>(calls.size());
+  return result;
+}
+
+GpuPlan cheapest(const GpuProblem& problem, std::span<const GpuCandidate> candidates) {
+  struct Family {
+    std::vector<GpuTile> tiles;
+    std::vector<Times> times;
+  };
+  std::map<std::string, Family> families;  // by what packed weights they read
+  Times least;
+  least.fill(std::numeric_limits<double>::infinity());
+  for (const GpuCandidate& candidate : candidates) {
+    const GpuStrategy& strategy = strategy_of(candidate.tile);
+    Times times;
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      times[i] = strategy.predict(problem, candidate.tile, calls[i].batch, calls[i].columns);
+    least = least_of(least, times);
+    Family& family = families[strategy.weight_layout(problem, candidate.tile)];
+    family.tiles.push_back(candidate.tile);
+    family.times.push_back(times);
+  }
+  std::optional<Selection> best;
+  for (const auto& [layout, family] : families) {
+    Selection selection = select(family.tiles, family.times, least);
+    if (!best || selection.cost < best->cost) best = std::move(selection);
+  }
+  return best->plan;
+}
+
+void require_legal(const GpuProblem& problem, const GpuPlan& plan) {
+  const std::string layout = weight_layout(problem, plan);
+  for (const GpuTile& tile : plan.tiles) {
+    const std::string wrong = strategy_of(tile).why_illegal(problem, tile);
+    if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(tile), wrong));
+    if (strategy_of(tile).weight_layout(problem, tile) != layout)
+      throw ArgumentError(
+          fmt::format("plan: \"{}\": reads weights in another order than the tile before it", to_string(tile)));
+  }
+}
+
+}  // namespace
+
+GpuPlanChoice choose_gpu_plan(const GpuProblem& problem, std::string_view wanted) {
+  GpuPlanChoice choice;
+  if (wanted.find('=') != wanted.npos) {
+    choice.plan = parse_gpu_plan(wanted);
+    require_legal(problem, choice.plan);
+    return choice;
+  }
+  bool known = wanted.empty();
+  for (const GpuStrategy* strategy : gpu_strategies()) {
+    if (!wanted.empty() && strategy->name != wanted) continue;
+    known = true;
+    for (const GpuTile& tile : strategy->enumerate(problem))
+      choice.candidates.push_back({tile, strategy->predict(problem, tile, 1, nominal_gpu_columns)});
+  }
+  if (!known) parse_gpu_plan(wanted);  // says which strategies there are
+  if (choice.candidates.empty()) {
+    if (wanted.empty()) throw ArgumentError(fmt::format("plan: no GPU strategy can compute this layer"));
+    throw ArgumentError(fmt::format("plan: {} cannot compute this layer on {}", wanted, problem.target.name));
+  }
+  std::ranges::stable_sort(choice.candidates, {}, &GpuCandidate::predicted_microseconds);
+  choice.plan = cheapest(problem, choice.candidates);
+  return choice;
+}
+
+std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
+  const Polyphase& p = problem.polyphase;
+  std::string text =
+      fmt::format("plan        {}\ntarget      {}, {} multiprocessors, sums of {}\n", to_string(choice.plan),
+                  problem.target.name, problem.target.multiprocessors, name(accumulator_of(problem.spec.dtype)));
+  text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
+                      p.max_taps(), p.stride - p.phases(), p.reach());
+  for (std::size_t i = 0; i < choice.plan.tiles.size(); ++i) {
+    const GpuLaunch launch = strategy_of(choice.plan.tiles[i]).launch(problem, choice.plan.tiles[i], 1, 1);
+    text += fmt::format("variant {}   {}\n  block     {} threads, {} bytes of shared memory\n", i,
+                        to_string(choice.plan.tiles[i]), launch.threads, launch.shared_bytes);
+  }
+  text += "calls       batch x columns: variant, blocks, predicted microseconds\n";
+  for (const auto& [batch, columns] : calls) {
+    const std::size_t i = variant_for(problem, choice.plan, batch, columns);
+    const GpuTile& tile = choice.plan.tiles[i];
+    text += fmt::format("  {:2} x {:6}: {}, {}, {:.1f}\n", batch, columns, i,
+                        strategy_of(tile).launch(problem, tile, batch, columns).blocks,
+                        strategy_of(tile).predict(problem, tile, batch, columns));
+  }
+  if (!choice.candidates.empty())
+    text += fmt::format("candidates  predicted microseconds at {} columns\n", nominal_gpu_columns);
+  for (std::size_t i = 0; i < std::min<std::size_t>(choice.candidates.size(), 10); ++i)
+    text += fmt::format("  {:8.1f}  {}\n", choice.candidates[i].predicted_microseconds,
+                        to_string(choice.candidates[i].tile));
+  return text;
+}
+
+}  // namespace unstride::plan

@@ -1,0 +1,112 @@
+#include "codegen/plan/gpu_strategy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+constexpr std::array strategies = {&ffma, &gpu_depthwise};
+
+// Kernels count these in 32 bits.
+constexpr std::int64_t most = std::int64_t{1} << 30;
+// Columns times stride must fit 64 bits with room to spare.
+constexpr std::int64_t most_stride = std::int64_t{1} << 40;
+
+void require_within_limits(const LayerSpec& spec, const Polyphase& polyphase) {
+  const auto refuse = [](std::string_view field, std::int64_t value, std::string_view what, std::int64_t bound) {
+    throw SpecError(fmt::format("spec.{}", field), fmt::format("{}", value),
+                    fmt::format("{} must be at most {} on a GPU", what, bound));
+  };
+  if (spec.stride > most_stride) refuse("stride", spec.stride, "the stride", most_stride);
+  if (polyphase.reach() > most) refuse("dilation", spec.dilation, "the inputs that taps reach back", most);
+  if (spec.out_channels > most) refuse("out_channels", spec.out_channels, "channels", most);
+  if (spec.in_channels > most) refuse("in_channels", spec.in_channels, "channels", most);
+  if (polyphase.max_taps() > most / spec.in_channels_per_group())
+    refuse("kernel_size", spec.kernel_size, "the products of one output", most);
+  if (polyphase.phases() > most / spec.out_channels_per_group())
+    refuse("kernel_size", spec.kernel_size, "output channels of a group times phases that have taps", most);
+}
+
+gpu::Element element_of(DType dtype) {
+  switch (dtype) {
+    case DType::float64:
+      return gpu::Element::float64;
+    case DType::float16:
+      return gpu::Element::float16;
+    case DType::bfloat16:
+      return gpu::Element::bfloat16;
+    case DType::float32:
+      break;
+  }
+  return gpu::Element::float32;
+}
+
+gpu::Activation activation_of(const Activation& activation) {
+  switch (activation.op) {
+    case Activation::Op::relu:
+      return {gpu::Function::relu};
+    case Activation::Op::leaky_relu:
+      return {gpu::Function::leaky_relu, activation.negative_slope};
+    case Activation::Op::none:
+      break;
+  }
+  return {};
+}
+
+gpu::Layer layer_of(const LayerSpec& spec) {
+  return {.groups = spec.groups,
+          .in_channels = spec.in_channels_per_group(),
+          .out_channels = spec.out_channels_per_group(),
+          .kernel_size = spec.kernel_size,
+          .stride = spec.stride,
+          .dilation = spec.dilation,
+          .offset = grid_offset(spec),
+          .element = element_of(spec.dtype),
+          .bias = spec.bias,
+          .prologue = activation_of(spec.prologue),
+          .epilogue = activation_of(spec.epilogue)};
+}
+
+}  // namespace
+
+GpuProblem::GpuProblem(const LayerSpec& s, const GpuTarget& t) : spec(s), target(t), polyphase(s), layer(layer_of(s)) {
+  require_within_limits(spec, polyphase);
+}
+
+std::span<const GpuStrategy* const> gpu_strategies() {
+  return strategies;
+}
+
+const GpuStrategy& strategy_of(const GpuTile& tile) {
+  const std::string_view name = GpuPlan{{tile}}.strategy();
+  return *std::ranges::find(strategies, name, [](const GpuStrategy* s) { return s->name; })[0];
+}
+
+std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan) {
+  return strategy_of(plan.tiles.front()).weight_layout(problem, plan.tiles.front());
+}
+
+std::size_t variant_for(const GpuProblem& problem, const GpuPlan& plan, std::int64_t batch, std::int64_t columns) {
+  if (plan.tiles.size() == 1) return 0;
+  const GpuStrategy& strategy = strategy_of(plan.tiles.front());
+  const auto best = std::ranges::min_element(
+      plan.tiles, {}, [&](const GpuTile& tile) { return strategy.predict(problem, tile, batch, columns); });
+  return static_cast<std::size_t>(best - plan.tiles.begin());
+}
+
+int resident_blocks(const GpuTarget& target, int threads, std::int64_t shared_bytes, int registers_per_thread) {
+  constexpr std::int64_t reserved_shared = 1024;  // of each block, by the system
+  const std::int64_t by_shared = target.shared_bytes_per_multiprocessor / (shared_bytes + reserved_shared);
+  const std::int64_t by_registers =
+      target.registers_per_multiprocessor / (std::int64_t{threads} * registers_per_thread);
+  const std::int64_t by_threads = target.threads_per_multiprocessor / threads;
+  return static_cast<int>(std::clamp<std::int64_t>(std::min({by_shared, by_registers, by_threads}), 1, 16));
+}
+
+}  // namespace unstride::plan

@@ -1,0 +1,297 @@
+// ffma: the strict chain, for any layer. Rows (output channel, phase) by columns, tiled in registers over the whole
+// reduction: each sum is one chain of fused multiply-adds, input channels ascending, taps ascending within each.
+//
+// A block computes FfmaTile::tile_rows() by columns(). Shared memory holds two stages: the inputs of a few channels
+// (converted, prologue applied, zeros beyond the ends) and their weights. While a stage is multiplied the other is
+// filled: weights by asynchronous copies, inputs through registers. Taps that a phase lacks, and channels past the
+// last, are not computed: a product with zero would not leave an infinite input, or a sum of -0, alone.
+#pragma once
+
+#include "templates/cuda/activation.h"
+#include "templates/cuda/element.h"
+#include "templates/cuda/ffma_inputs.h"
+#include "templates/cuda/interleave.h"
+
+namespace unstride::gpu {
+
+template <Layer layer, FfmaTile tile>
+class Ffma {
+  using T = Sum<layer.element>;
+  using X = Stored<layer.element>;
+
+  static constexpr Polyphase polyphase = layer.polyphase();
+  static constexpr int threads = tile.threads();
+  static constexpr int rows = tile.rows, columns = 4 * tile.column_groups;
+  static constexpr int taps = polyphase.max_taps();
+  static constexpr int channel_block = tile.channels_in_memory(layer), tap_block = tile.taps_in_memory(layer);
+  static constexpr int tap_chunks = ceil_div(taps, tap_block);
+  static constexpr int chunks = ceil_div(layer.in_channels, channel_block) * tap_chunks;
+  static constexpr int input_step = polyphase.input_step();
+  static constexpr int halo = tile.shares_input(layer) ? tile.halo(layer) : 0;
+  static constexpr int input_pitch = tile.columns() + halo;
+  static constexpr int input_elements = tile.input_elements(layer), stage_elements = tile.stage_elements(layer);
+  static constexpr int held_inputs = ceil_div(input_elements, threads);
+  static constexpr int inner_rows = tile.rows * tile.row_threads;        // that lie side by side in packed weights
+  static constexpr int weight_vector = gcd(inner_rows, 16 / sizeof(T));  // elements of one copy
+  static constexpr int row_vectors = tile.tile_rows() / weight_vector;
+  static constexpr FfmaWeights packed = {tile.order};
+
+  static_assert(threads % 32 == 0 && threads <= 1024);
+  static_assert(tap_block == taps || (tap_block % 4 == 0 && channel_block == 1));
+  static_assert(tile.order == Rows::channels || layer.dilation == 1, "neighbouring phases must read the same inputs");
+  static_assert(input_elements % 4 == 0 && stage_elements % 4 == 0, "vectors are aligned");
+
+  const Arguments& arguments;
+  T* const shared = reinterpret_cast<T*>(dynamic_shared());
+  Index input_row, output_row;  // of the group's first channel: batch and group
+  int group;
+  int first_channel, first_phase;  // of the tile
+  Index first_column;              // of the tile
+  int column_thread, row_thread, other_thread;
+
+  __device__ __forceinline__ int own_channel() const {
+    return tile.order == Rows::channels ? row_thread * rows : other_thread;
+  }
+  __device__ __forceinline__ int own_phase() const {
+    return tile.order == Rows::phases ? row_thread * rows : other_thread;
+  }
+
+ public:
+  __device__ __forceinline__ explicit Ffma(const Arguments& a) : arguments(a) {
+    // Neighbouring blocks share columns: their inputs are read at about the same time.
+    constexpr unsigned row_tiles = tile.row_tiles(layer), phase_tiles = tile.phase_tiles(layer);
+    const unsigned column_tiles = tile.column_tiles(a.columns);
+    const unsigned row_tile = blockIdx.x % row_tiles, rest = blockIdx.x / row_tiles;
+    const unsigned batch_and_group = rest / column_tiles;
+    first_phase = row_tile % phase_tiles * tile.phases();
+    first_channel = row_tile / phase_tiles * tile.channels();
+    first_column = layer.first_column() + Index{rest % column_tiles} * tile.columns();
+    group = batch_and_group % static_cast<unsigned>(layer.groups);
+    input_row = Index{batch_and_group} * layer.in_channels;
+    output_row = Index{batch_and_group} * layer.out_channels;
+
+    const int thread = threadIdx.x;
+    column_thread = thread % tile.column_threads;
+    row_thread = thread / tile.column_threads % tile.row_threads;
+    other_thread = thread / (tile.column_threads * tile.row_threads);
+  }
+
+  __device__ __forceinline__ void run() {
+    T sums[rows][columns];
+    start(sums);
+    X held[max(held_inputs, 1)];
+    copy_weights(0);
+    fetch_inputs(0, held);
+    put_inputs(0, held);
+#pragma unroll 1
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      wait_copies<0>();
+      __syncthreads();  // this stage is whole, and nobody reads the other one any more
+      const bool more = chunk + 1 < chunks;
+      if (more) {
+        copy_weights(chunk + 1);
+        fetch_inputs(chunk + 1, held);
+      }
+      multiply(chunk, sums);
+      if (more) put_inputs(chunk + 1, held);
+    }
+    store(sums);
+  }
+
+ private:
+  // ---- What a stage holds
+
+  __device__ __forceinline__ T* inputs_of(int chunk) const {
+    return shared + chunk % 2 * stage_elements;
+  }
+  __device__ __forceinline__ T* weights_of(int chunk) const {
+    return inputs_of(chunk) + input_elements;
+  }
+  static __device__ __forceinline__ int first_input_channel(int chunk) {
+    return chunk / tap_chunks * channel_block;
+  }
+  static __device__ __forceinline__ int first_tap(int chunk) {
+    return chunk % tap_chunks * tap_block;
+  }
+  /// Fewer than channel_block in the last chunk.
+  static __device__ __forceinline__ int channels_of(int chunk) {
+    if constexpr (layer.in_channels % channel_block == 0) return channel_block;
+    const int left = static_cast<int>(layer.in_channels) - first_input_channel(chunk);
+    return left < channel_block ? left : channel_block;
+  }
+
+  __device__ __forceinline__ void copy_weights(int chunk) const {
+    constexpr Index all_rows = packed.rows(layer);
+    constexpr int steps = channel_block * tap_block;
+    const int outer = tile.order == Rows::channels ? first_phase : first_channel;
+    const int inner = tile.order == Rows::channels ? first_channel : first_phase;
+    const Index first_step = Index{first_input_channel(chunk)} * taps + first_tap(chunk);
+    const Index steps_left = layer.in_channels * taps - first_step;
+    const T* from = static_cast<const T*>(arguments.weights) + group * packed.group_elements(layer);
+    T* to = weights_of(chunk);
+#pragma unroll 2
+    for (int piece = threadIdx.x; piece < steps * row_vectors; piece += threads) {
+      const int step = piece / row_vectors, row = piece % row_vectors * weight_vector;
+      const int outer_row = outer + row / inner_rows, inner_row = inner + row % inner_rows;
+      const bool exists = outer_row < packed.outer(layer) && inner_row < packed.inner(layer) && step < steps_left;
+      const Index source = exists ? (first_step + step) * all_rows + outer_row * packed.inner(layer) + inner_row : 0;
+      copy_async<weight_vector * sizeof(T)>(to + piece * weight_vector, from + source, exists);
+    }
+    commit_copies();
+  }
+
+  // Position p of a chunk's inputs is input first_column - halo - first_tap*input_step + p.
+  __device__ __forceinline__ Index first_input(int chunk) const {
+    return first_column - halo - Index{first_tap(chunk)} * input_step;
+  }
+  __device__ __forceinline__ bool within(int chunk, int channel, int position) const {
+    const Index input = first_input(chunk) + position;
+    return channel < channels_of(chunk) && input >= 0 && input < arguments.input_length;
+  }
+  __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[max(held_inputs, 1)]) const {
+    if constexpr (input_elements == 0) return;
+    const X* x = static_cast<const X*>(arguments.x);
+    const Index first = first_input(chunk), row = input_row + first_input_channel(chunk);
+#pragma unroll
+    for (int n = 0; n < held_inputs; ++n) {
+      const int element = n * threads + static_cast<int>(threadIdx.x);
+      const int channel = element / input_pitch, position = element % input_pitch;
+      held[n] = within(chunk, channel, position) ? x[(row + channel) * arguments.input_pitch + first + position] : X{0};
+    }
+  }
+  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[max(held_inputs, 1)]) const {
+    if constexpr (input_elements == 0) return;
+    T* to = inputs_of(chunk);
+#pragma unroll
+    for (int n = 0; n < held_inputs; ++n) {
+      const int element = n * threads + static_cast<int>(threadIdx.x);
+      T value = activated<layer.prologue>(widened<layer.element>(held[n]));
+      if constexpr (!keeps_zero(layer.prologue))
+        if (!within(chunk, element / input_pitch, element % input_pitch)) value = T{0};
+      if (input_elements % threads == 0 || element < input_elements) to[element] = value;
+    }
+  }
+
+  // ---- The reduction
+
+  __device__ __forceinline__ void start(T (&sums)[rows][columns]) const {
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+      T bias = 0;
+      if constexpr (layer.bias) {
+        const int channel = first_channel + own_channel() + (tile.order == Rows::channels ? r : 0);
+        if (channel < layer.out_channels)
+          bias = static_cast<const T*>(arguments.bias)[group * layer.out_channels + channel];
+      }
+#pragma unroll
+      for (int c = 0; c < columns; ++c) sums[r][c] = bias;
+    }
+  }
+
+  /// How many of the thread's rows have as many taps as any: the first ones.
+  __device__ __forceinline__ int rows_with_all_taps() const {
+    constexpr Index remainder = layer.kernel_size % polyphase.tap_step();
+    constexpr int phases = remainder == 0 ? polyphase.phases() : min(remainder, polyphase.phases());
+    const int left = phases - first_phase - own_phase();
+    return tile.order == Rows::phases ? left : left > 0 ? rows : 0;
+  }
+
+  __device__ __forceinline__ void multiply(int chunk, T (&sums)[rows][columns]) const {
+    // Four taps a step, and the last one to four apart: only there may rows lack one.
+    constexpr int groups = (taps - 1) / 4, last_taps = taps - 4 * groups;
+    const int first_group = first_tap(chunk) / 4;
+    const bool has_last = tap_chunks == 1 || chunk % tap_chunks == tap_chunks - 1;
+    const int whole_groups = tap_chunks == 1 || has_last ? groups - first_group : tap_block / 4;
+    const int own_row = (other_thread * tile.row_threads + row_thread) * rows;
+    const T* weights = weights_of(chunk) + own_row;
+    const Index delay = polyphase.max_delay() == 0 ? 0 : polyphase.delay(first_phase + own_phase());
+    FfmaInputs<layer, tile> inputs(arguments, inputs_of(chunk) + halo + 4 * column_thread,
+                                   input_row + first_input_channel(chunk),
+                                   first_column + 4 * column_thread - Index{first_tap(chunk)} * input_step, delay);
+
+#pragma unroll(taps* rows* columns <= 127 ? 2 : 1)
+    for (int channel = 0; channel < channels_of(chunk); ++channel) {
+      FfmaInputs<layer, tile> at = inputs;
+      const T* w = weights;
+      if constexpr (groups > 0) {
+#pragma unroll 1
+        for (int g = 0; g < whole_groups; ++g) {
+          multiply_taps<4, false>(w, at, sums);
+          w += 4 * tile.tile_rows();
+          at.skip_taps(4);
+        }
+      }
+      if (has_last) multiply_taps<last_taps, polyphase.min_taps() < taps>(w, at, sums);
+      inputs.next_channel();
+      weights += tap_block * tile.tile_rows();
+    }
+  }
+
+  template <int count, bool some_rows_lack_the_last>
+  __device__ __forceinline__ void multiply_taps(const T* weights, const FfmaInputs<layer, tile>& inputs,
+                                                T (&sums)[rows][columns]) const {
+    const auto window = inputs.template window<count>();
+#pragma unroll
+    for (int t = 0; t < count; ++t) {
+      T w[rows], x[columns];
+      load_weights(weights + t * tile.tile_rows(), w);
+      window.read(t, x);
+      const int present = some_rows_lack_the_last && t == count - 1 ? rows_with_all_taps() : rows;
+#pragma unroll
+      for (int r = 0; r < rows; ++r)
+        if (r < present) {
+#pragma unroll
+          for (int c = 0; c < columns; ++c) sums[r][c] = multiply_add(x[c], w[r], sums[r][c]);
+        }
+    }
+  }
+
+  static __device__ __forceinline__ void load_weights(const T* from, T (&w)[rows]) {
+    constexpr int vector = gcd(rows, 16 / sizeof(T));
+#pragma unroll
+    for (int r = 0; r < rows; r += vector) {
+      const auto values = load<vector>(from + r);
+#pragma unroll
+      for (int i = 0; i < vector; ++i) w[r + i] = values.at[i];
+    }
+  }
+
+  // ---- Outputs, through shared memory: a column group of some channels at a time
+
+  __device__ __forceinline__ void store(const T (&sums)[rows][columns]) const {
+    using Interleaved =
+        Interleave<layer, tile.phases(), tile.phase_tiles(layer) == 1, 4 * tile.column_threads, threads>;
+    static_assert(Interleaved::pitch == tile.output_pitch());
+    constexpr int fitting = tile.shared_elements(layer) / Interleaved::pitch;
+    constexpr int channels = fitting < tile.channels() ? fitting : tile.channels();
+#pragma unroll
+    for (int g = 0; g < tile.column_groups; ++g) {
+      const Index column = first_column + g * 4 * tile.column_threads;
+#pragma unroll 1
+      for (int first = 0; first < tile.channels(); first += channels) {
+        __syncthreads();
+#pragma unroll
+        for (int r = 0; r < rows; ++r) {
+          const int channel = own_channel() + (tile.order == Rows::channels ? r : 0) - first;
+          const int phase = own_phase() + (tile.order == Rows::phases ? r : 0);
+          if (channels == tile.channels() || (channel >= 0 && channel < channels)) {
+#pragma unroll
+            for (int c = 0; c < 4; ++c)
+              Interleaved::put(shared + channel * Interleaved::pitch, 4 * column_thread + c, phase, sums[r][4 * g + c]);
+          }
+        }
+        __syncthreads();
+        const int end = min(tile.channels(), layer.out_channels - first_channel);
+        Interleaved::store(arguments, shared, min(channels, end - first), output_row + first_channel + first,
+                           group * layer.out_channels + first_channel + first, column, first_phase);
+      }
+    }
+  }
+};
+
+template <Layer layer, FfmaTile tile>
+__device__ __forceinline__ void ffma(const Arguments& arguments) {
+  Ffma<layer, tile>(arguments).run();
+}
+
+}  // namespace unstride::gpu
