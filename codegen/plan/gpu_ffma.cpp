@@ -166,17 +166,19 @@ StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
       support::round_up((static_cast<std::int64_t>(taps) - 1) * problem.polyphase.input_step, std::int64_t{4}));
   const double input_loads = slides ? tile.column_groups * (4 + reach) * words / 4 / taps : columns;
   const double weight_loads = std::max(1.0, tile.rows * words / 4);
-  // Lanes of a warp that read different words: each 128 bytes take a cycle of shared memory.
+  // Lanes of a warp that read different words: each 128 bytes take a cycle of shared memory, a vector at least two.
   const double lanes_of_columns = std::min(32, tile.column_threads);
   const double lanes_of_rows = 32.0 / lanes_of_columns;
-  const double traffic = input_loads * std::max(1.0, lanes_of_columns * (slides ? 16.0 : 4 * words) / 128) +
-                         weight_loads * std::max(1.0, lanes_of_rows * std::min(16.0, tile.rows * 4 * words) / 128);
+  const double traffic =
+      input_loads * std::max(slides ? 2.0 : 1.0, lanes_of_columns * (slides ? 16.0 : 4 * words) / 128) +
+      weight_loads *
+          std::max(tile.rows * words >= 4 ? 2.0 : 1.0, lanes_of_rows * std::min(16.0, tile.rows * 4 * words) / 128);
   const double spread = tile.shares_input(problem.layer) ? 1 : 8;  // the slow way to read inputs
   const double issue = (multiplications + spread * (input_loads + weight_loads) + 1.0) / 4;
   const double busy = warps * std::max({multiplications / rate, issue, spread * traffic});
   // One warp alone waits for its operands, and each multiplication for the one before on the same sum.
   const double per_scheduler = std::ceil(warps / 4);
-  const double waiting = std::max(4.0, multiplications) + 24 / taps;
+  const double waiting = std::max(4.0, multiplications) + 24 / (taps * tile.unrolled_channels(problem.layer));
   return {std::max(busy, waiting * std::max(1.0, per_scheduler * 0.5)), busy};
 }
 

@@ -38,8 +38,8 @@ Times least_of(const Times& a, const Times& b) {
   return result;
 }
 
-// Greedy: the tile that is best over all calls, then the one that helps most beside those taken. All must read the same
-// packed weights.
+// Greedy: the tile that is best for the largest call, then the one that helps most beside those taken. All must read
+// the same packed weights.
 struct Selection {
   GpuPlan plan;
   double cost = 0;  ///< the mean over all calls of what it takes in units of the least time
@@ -53,7 +53,8 @@ Selection select(std::span<const GpuTile> tiles, std::span<const Times> times, c
     std::size_t best = 0;
     double best_sum = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < tiles.size(); ++i) {
-      const double sum = sum_of_ratios(least_of(taken, times[i]), least);
+      const bool first = result.plan.tiles.empty();
+      const double sum = first ? times[i].back() : sum_of_ratios(least_of(taken, times[i]), least);
       if (sum < best_sum) best = i, best_sum = sum;
     }
     const Times with = least_of(taken, times[best]);

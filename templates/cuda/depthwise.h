@@ -15,7 +15,7 @@ __device__ __forceinline__ void depthwise(const Arguments& arguments) {
   using T = Sum<layer.element>;
   using X = Stored<layer.element>;
   constexpr Polyphase polyphase = layer.polyphase();
-  constexpr int columns = tile.columns, stride = layer.stride, kernel_size = layer.kernel_size;
+  constexpr int columns = tile.columns, kernel_size = layer.kernel_size;
   constexpr int reach = polyphase.reach(), phases = polyphase.phases();
   using Outputs = Interleave<layer, phases, true, 32 * columns, 32>;
   static_assert(layer.in_channels == 1 && tile.threads % 32 == 0);

@@ -144,30 +144,41 @@ class Ffma {
   __device__ __forceinline__ Index first_input(int chunk) const {
     return first_column - halo - Index{first_tap(chunk)} * input_step;
   }
-  __device__ __forceinline__ bool within(int chunk, int channel, int position) const {
-    const Index input = first_input(chunk) + position;
-    return channel < channels_of(chunk) && input >= 0 && input < arguments.input_length;
+  /// The positions that lie in x.
+  struct Positions {
+    int begin, end, channels;
+    __device__ __forceinline__ bool have(int channel, int position) const {
+      return channel < channels && position >= begin && position < end;
+    }
+  };
+  __device__ __forceinline__ Positions positions_of(int chunk) const {
+    const Index first = first_input(chunk), end = arguments.input_length - first;
+    return {static_cast<int>(first < 0 ? min(-first, input_pitch) : 0), static_cast<int>(min(end, input_pitch)),
+            channels_of(chunk)};
   }
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[max(held_inputs, 1)]) const {
     if constexpr (input_elements == 0) return;
+    const Positions positions = positions_of(chunk);
+    const Index first = (input_row + first_input_channel(chunk)) * arguments.input_pitch + first_input(chunk);
     const X* x = static_cast<const X*>(arguments.x);
-    const Index first = first_input(chunk), row = input_row + first_input_channel(chunk);
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
       const int element = n * threads + static_cast<int>(threadIdx.x);
       const int channel = element / input_pitch, position = element % input_pitch;
-      held[n] = within(chunk, channel, position) ? x[(row + channel) * arguments.input_pitch + first + position] : X{0};
+      const bool has = positions.have(channel, position);
+      held[n] = has ? x[first + channel * arguments.input_pitch + position] : X{0};
     }
   }
   __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[max(held_inputs, 1)]) const {
     if constexpr (input_elements == 0) return;
+    const Positions positions = positions_of(chunk);
     T* to = inputs_of(chunk);
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
       const int element = n * threads + static_cast<int>(threadIdx.x);
       T value = activated<layer.prologue>(widened<layer.element>(held[n]));
       if constexpr (!keeps_zero(layer.prologue))
-        if (!within(chunk, element / input_pitch, element % input_pitch)) value = T{0};
+        if (!positions.have(element / input_pitch, element % input_pitch)) value = T{0};
       if (input_elements % threads == 0 || element < input_elements) to[element] = value;
     }
   }
@@ -199,17 +210,19 @@ class Ffma {
   __device__ __forceinline__ void multiply(int chunk, T (&sums)[rows][columns]) const {
     // Four taps a step, and the last one to four apart: only there may rows lack one.
     constexpr int groups = (taps - 1) / 4, last_taps = taps - 4 * groups;
+    constexpr Polyphase phases = polyphase;
+    constexpr int unrolled_channels = tile.unrolled_channels(layer);
     const int first_group = first_tap(chunk) / 4;
     const bool has_last = tap_chunks == 1 || chunk % tap_chunks == tap_chunks - 1;
     const int whole_groups = tap_chunks == 1 || has_last ? groups - first_group : tap_block / 4;
     const int own_row = (other_thread * tile.row_threads + row_thread) * rows;
     const T* weights = weights_of(chunk) + own_row;
-    const Index delay = polyphase.max_delay() == 0 ? 0 : polyphase.delay(first_phase + own_phase());
+    const Index delay = phases.max_delay() == 0 ? 0 : phases.delay(first_phase + own_phase());
     FfmaInputs<layer, tile> inputs(arguments, inputs_of(chunk) + halo + 4 * column_thread,
                                    input_row + first_input_channel(chunk),
                                    first_column + 4 * column_thread - Index{first_tap(chunk)} * input_step, delay);
 
-#pragma unroll(taps* rows* columns <= 127 ? 2 : 1)
+#pragma unroll(unrolled_channels)
     for (int channel = 0; channel < channels_of(chunk); ++channel) {
       FfmaInputs<layer, tile> at = inputs;
       const T* w = weights;

@@ -45,6 +45,7 @@ struct Interleave {
   static __device__ __forceinline__ void store_one(const Arguments& arguments, const T* sums, Index row, T bias,
                                                    Index first_column, int thread) {
     static_assert(merged);
+    constexpr Polyphase of_layer = polyphase;
     const Index first_output = first_column * layer.stride - layer.offset;
     const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
     const Index to = row * arguments.output_pitch + first_output;
@@ -55,7 +56,7 @@ struct Interleave {
       if constexpr (contiguous) {
         sum = sums[skewed(place)];
       } else {
-        const int first_tap = static_cast<int>(polyphase.first_tap(place % span));
+        const int first_tap = static_cast<int>(of_layer.first_tap(place % span));
         sum = first_tap < 0 ? bias : sums[skewed(place / span * phases + first_tap)];
       }
       write(arguments, to + place, sum);
@@ -87,13 +88,14 @@ struct Interleave {
   // The tile's own phases, and with the first of them the outputs that no phase has.
   static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Index row, T bias,
                                                       Index first_column, int first_phase, int thread) {
-    const int present = clamped(polyphase.phases() - first_phase, phases);
+    constexpr Polyphase of_layer = polyphase;
+    const int present = clamped(of_layer.phases() - first_phase, phases);
     const Index to = row * arguments.output_pitch;
 #pragma unroll 2
     for (int place = thread; place < outputs; place += team) {
       const int phase = place % phases;
       const Index output =
-          (first_column + place / phases) * layer.stride + polyphase.phase(first_phase + phase) - layer.offset;
+          (first_column + place / phases) * layer.stride + of_layer.phase(first_phase + phase) - layer.offset;
       if (phase < present && output >= 0 && output < arguments.output_length)
         write(arguments, to + output, sums[skewed(place)]);
     }
@@ -103,7 +105,7 @@ struct Interleave {
       const Index end = last < arguments.output_length ? last : arguments.output_length;
 #pragma unroll 1
       for (Index output = (first < 0 ? 0 : first) + thread; output < end; output += team)
-        if (polyphase.first_tap((output + layer.offset) % layer.stride) < 0) write(arguments, to + output, bias);
+        if (of_layer.first_tap((output + layer.offset) % layer.stride) < 0) write(arguments, to + output, bias);
     }
   }
 };
