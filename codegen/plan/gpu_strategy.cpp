@@ -83,8 +83,8 @@ std::span<const GpuStrategy* const> gpu_strategies() {
   return strategies;
 }
 
-const GpuStrategy& strategy_of(const GpuTile& tile) {
-  const std::string_view name = GpuPlan{{tile}}.strategy();
+const GpuStrategy& strategy_of(const GpuTile& tile) {  // without allocation: a launch asks for it
+  const std::string_view name = std::visit([]<typename Tile>(const Tile&) { return GpuTileText<Tile>::name; }, tile);
   return *std::ranges::find(strategies, name, [](const GpuStrategy* s) { return s->name; })[0];
 }
 
