@@ -1,0 +1,352 @@
+#include "runtime/tuning/search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <thread>
+
+#include "unstride/error.hpp"
+
+namespace unstride::tuning {
+
+namespace {
+
+constexpr int first_rounds = 5;   // of the first rung; each further one has twice as many
+constexpr int last_rounds = 21;   // of the last rung: the 95 % interval is between the 6th and the 16th
+constexpr int most_rounds = 84;   // where intervals overlap that medians tell apart
+constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
+constexpr std::size_t finalists = 6;
+constexpr double equal_share = 1.03;  // of few rounds: the 2 % of ties and what they are unsure of
+
+struct Entrant {
+  std::string plan;
+  std::unique_ptr<Contender> contender = {};
+  int calls = 1;
+  double sample_cost = 0;  ///< seconds of a sample, with what comes before it
+  bool refused = false;
+};
+
+std::string_view kind(std::string_view plan) {
+  return plan.substr(0, plan.find(' '));
+}
+
+// What one plan is expected to cost until it is decided on.
+struct Costs {
+  double build, sample;  ///< seconds
+
+  static int rounds(int rung, std::size_t plans) { return plans <= finalists ? last_rounds : first_rounds << rung; }
+  double from(int rung, std::size_t plans) const {
+    double seconds = 0;
+    for (;; ++rung, plans = plans / 2 + 1) {
+      seconds += static_cast<double>(plans) * rounds(rung, plans) * sample;
+      if (plans <= finalists) return seconds;
+    }
+  }
+};
+
+class Search {
+ public:
+  Search(Subject& subject, Clock& clock, const SearchOptions& options, const History& history,
+         const SearchHooks& hooks, const std::stop_token& stop)
+      : subject_(subject),
+        clock_(clock),
+        options_(options),
+        hooks_(hooks),
+        stop_(stop),
+        start_(clock.now()),
+        known_(history) {}
+
+  SearchResult run() {
+    enter_all();
+    Field field = affordable_field();
+    for (int rung = 0; field.size() > 1 && !interrupted(); ++rung) {
+      const bool last = field.size() <= finalists;
+      measure(rung, Costs::rounds(rung, field.size()), field);
+      if (interrupted_) break;
+      if (last) {
+        for (int rounds = 2 * last_rounds; rounds <= most_rounds && !interrupted_ && is_unsure(); rounds *= 2)
+          measure(rung, rounds, field);
+        result_.complete = !interrupted_;
+        break;
+      }
+      field = better_half(field, rung + 1);
+    }
+    // Nothing but the default is left: it needs no measurement to win.
+    if (entrants_.size() == 1 && !interrupted()) result_.complete = true;
+    decide();
+    return std::move(result_);
+  }
+
+ private:
+  using Field = std::vector<Entrant*>;  // in the fixed order
+
+  bool interrupted() {
+    interrupted_ = interrupted_ || stop_.stop_requested() || clock_.now() - start_ >= options_.seconds;
+    return interrupted_;
+  }
+  double remaining() { return options_.seconds - (clock_.now() - start_); }
+
+  void enter_all() {
+    result_.candidates = subject_.candidates().size();
+    for (const std::string& plan : pruned(subject_, options_)) {
+      const Sample* refused = known_.refused(plan);
+      if (refused && plan != subject_.default_plan())
+        refuse(*refused);
+      else
+        entrants_.push_back(std::make_unique<Entrant>(Entrant{.plan = plan}));
+    }
+  }
+
+  // The default, and as many of the others as there is time for.
+  Field affordable_field() {
+    Entrant& first = *entrants_.front();
+    const double before = clock_.now();
+    first.contender = subject_.build(first.plan);
+    if (const std::string wrong = first.contender->check(); !wrong.empty())
+      throw Error("tuning: the default plan is wrong: " + wrong);
+    learn_cost(first);
+    const double build = (clock_.now() - before) / std::max(1, subject_.builders());
+    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost};
+    std::size_t plans = std::min(entrants_.size(), subject_.most_contenders());
+    const auto cost = [&](std::size_t n) { return static_cast<double>(n) * costs_.build + costs_.from(0, n); };
+    while (plans > 2 && cost(plans) > 0.9 * remaining()) --plans;
+    // What was begun goes on with the same plans: a search that was interrupted ends as one that was not.
+    for (std::size_t n = entrants_.size(); n >= 2; --n)
+      if (known_at_first(n)) {
+        plans = n;
+        break;
+      }
+    expected_ = cost(plans);
+    entrants_.resize(plans);
+    Field field;
+    for (const auto& entrant : entrants_) field.push_back(entrant.get());
+    return field;
+  }
+
+  bool known_at_first(std::size_t plans) const {
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < plans; ++i) texts.push_back(entrants_[i]->plan);
+    return !known_.rounds(0, texts).front().empty();
+  }
+
+  void learn_cost(Entrant& entrant) {
+    const double call = std::max(entrant.contender->time(1), 1e-9);
+    entrant.calls = static_cast<int>(std::clamp(std::ceil(options_.sample_seconds / call), 1.0, 1e5));
+    const double before = clock_.now();
+    entrant.contender->time(entrant.calls);
+    entrant.sample_cost = clock_.now() - before;
+  }
+
+  void refuse(const Sample& sample) {
+    result_.tried.push_back({.plan = sample.plan, .outcome = sample.outcome, .reason = sample.reason});
+  }
+
+  // Builds what is not built yet, several at a time, then checks each alone. Takes out what fails.
+  void prepare(Field& field) {
+    Field missing;
+    for (Entrant* entrant : field)
+      if (!entrant->contender) missing.push_back(entrant);
+    std::vector<std::string> failures(missing.size());
+    std::atomic<std::size_t> next = 0;
+    const auto build = [&] {
+      for (std::size_t i = next++; i < missing.size() && !stop_.stop_requested(); i = next++) try {
+          missing[i]->contender = subject_.build(missing[i]->plan);
+        } catch (const std::exception& error) {
+          failures[i] = error.what();
+        }
+    };
+    {
+      std::vector<std::jthread> others;
+      for (int i = 1; i < std::min<int>(subject_.builders(), static_cast<int>(missing.size())); ++i)
+        others.emplace_back(build);
+      build();
+    }
+    for (std::size_t i = 0; i < missing.size() && !interrupted(); ++i) {
+      Entrant& entrant = *missing[i];
+      Sample sample{.plan = entrant.plan, .outcome = Outcome::failed, .reason = failures[i]};
+      if (entrant.contender) {
+        sample.outcome = Outcome::wrong;
+        sample.reason = entrant.contender->check();
+      }
+      if (sample.reason.empty()) {
+        learn_cost(entrant);
+        continue;
+      }
+      entrant.refused = true;
+      entrant.contender.reset();
+      hooks_.record(sample);
+      refuse(sample);
+    }
+    std::erase_if(field, [](const Entrant* entrant) { return entrant->refused; });
+  }
+
+  // Plans tie with the fastest, or with the default, only because of too few rounds.
+  bool is_unsure() const {
+    const Interval& fastest = *std::ranges::min_element(times_, {}, &Interval::median);
+    const auto unsure = [](const Interval& a, const Interval& b) { return is_tie(a, b) && !is_equal(a, b); };
+    return std::ranges::any_of(times_, [&](const Interval& time) {
+      return unsure(time, fastest) || (!is_equal(times_.front(), fastest) && unsure(time, times_.front()));
+    });
+  }
+
+  // Plays the rounds of a rung that are not known yet; field_ and times_ are then this rung's.
+  void measure(int rung, int rounds, Field& field) {
+    std::vector<std::vector<double>> times = known_.rounds(rung, plans_of(field));
+    const auto known = [&] { return static_cast<int>(times.front().size()); };
+    if (known() < rounds) {
+      prepare(field);
+      if (interrupted()) return;
+      times = known_.rounds(rung, plans_of(field));
+    }
+    for (auto& row : times) row.resize(std::min(row.size(), static_cast<std::size_t>(rounds)));
+    if (rung > reached_) result_.reused_rounds += known();
+    reached_ = rung;
+    int recorded = known();
+    double last_record = clock_.now();
+    const auto record = [&] {
+      for (std::size_t i = 0; i < field.size() && recorded < known(); ++i) {
+        const Sample sample{.plan = field[i]->plan,
+                            .rung = rung,
+                            .first_round = recorded,
+                            .calls = field[i]->calls,
+                            .seconds = {times[i].begin() + recorded, times[i].end()}};
+        hooks_.record(sample);
+        known_.add({}, sample);
+      }
+      recorded = known();
+      last_record = clock_.now();
+    };
+    while (known() < rounds && play_round(field, times)) {
+      ++result_.measured_rounds;
+      if (clock_.now() - last_record >= options_.record_every) record();
+      hooks_.progress(std::min(0.99, (clock_.now() - start_) / std::max(expected_, 1e-9)), best_);
+    }
+    record();
+    if (known() >= first_rounds) rank(rung, field, std::move(times));
+  }
+
+  // Each once, another one first in each round. False when there was no time for all: then nothing is kept.
+  bool play_round(const Field& field, std::vector<std::vector<double>>& times) {
+    const std::size_t first = times.front().size() % field.size();
+    std::vector<double> round(field.size());
+    for (std::size_t k = 0; k < field.size(); ++k) {
+      if (interrupted()) return false;
+      const std::size_t i = (first + k) % field.size();
+      round[i] = field[i]->contender->time(field[i]->calls) / field[i]->calls;
+    }
+    for (std::size_t i = 0; i < field.size(); ++i) times[i].push_back(round[i]);
+    return true;
+  }
+
+  static std::vector<std::string> plans_of(const Field& field) {
+    std::vector<std::string> plans;
+    for (const Entrant* entrant : field) plans.push_back(entrant->plan);
+    return plans;
+  }
+
+  void rank(int rung, const Field& field, std::vector<std::vector<double>> times) {
+    const int rounds = static_cast<int>(times.front().size());
+    times = without_drift(std::move(times));
+    field_ = field;
+    times_.clear();
+    for (std::size_t i = 0; i < field.size(); ++i) {
+      times_.push_back(median_interval(times[i]));
+      const auto known = std::ranges::find(result_.tried, field[i]->plan, &Tried::plan);
+      Tried& tried = known == result_.tried.end() ? result_.tried.emplace_back() : *known;
+      tried = {.plan = field[i]->plan, .rung = rung, .rounds = rounds, .time = times_.back()};
+    }
+    const auto best = std::ranges::min_element(times_, {}, &Interval::median) - times_.begin();
+    best_ = *std::ranges::find(result_.tried, field[static_cast<std::size_t>(best)]->plan, &Tried::plan);
+  }
+
+  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. As at
+  // the end, of plans that are equal the first stay.
+  Field better_half(const Field& field, int rung) {
+    std::size_t plans = field.size() / 2 + 1;
+    while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
+    std::vector<std::size_t> order(field.size() - 1);
+    std::iota(order.begin(), order.end(), 1);
+    const double least = std::ranges::min_element(times_, {}, &Interval::median)->median;
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::max(times_[i].median, equal_share * least); });
+    order.resize(plans - 1);
+    order.push_back(0);
+    std::ranges::sort(order);
+    Field result;
+    for (const std::size_t i : order) result.push_back(field[i]);
+    for (const auto& entrant : entrants_)  // memory is for those who go on
+      if (std::ranges::find(result, entrant.get()) == result.end()) entrant->contender.reset();
+    return result;
+  }
+
+  void decide() {
+    const std::string& plan = subject_.default_plan();
+    result_.plan = plan;
+    if (!times_.empty() && (result_.complete || enough_rounds())) result_.plan = field_[first_among_the_fastest(times_)]->plan;
+    const auto by_plan = [&](const std::string& text) {
+      const auto found = std::ranges::find(result_.tried, text, &Tried::plan);
+      return found == result_.tried.end() ? Tried{.plan = text} : *found;
+    };
+    result_.chosen = by_plan(result_.plan);
+    result_.default_ = by_plan(plan);
+    std::ranges::stable_sort(result_.tried, [](const Tried& a, const Tried& b) {
+      return a.rung != b.rung ? a.rung > b.rung : a.time.median < b.time.median;
+    });
+  }
+
+  bool enough_rounds() const {
+    const auto of_default = std::ranges::find(result_.tried, subject_.default_plan(), &Tried::plan);
+    return of_default != result_.tried.end() && of_default->rounds >= fewest_rounds;
+  }
+
+  Subject& subject_;
+  Clock& clock_;
+  const SearchOptions& options_;
+  const SearchHooks& hooks_;
+  const std::stop_token& stop_;
+  const double start_;
+
+  History known_;  // what was given, and what was recorded since
+  bool interrupted_ = false;
+  int reached_ = -1;  // the highest rung that was begun
+  std::vector<std::unique_ptr<Entrant>> entrants_;  // the default first, then as the model ranks them
+  Costs costs_{};
+  double expected_ = 0;
+  Field field_;  // of the last rung with enough rounds to tell
+  std::vector<Interval> times_;
+  Tried best_;
+  SearchResult result_;
+};
+
+}  // namespace
+
+std::size_t first_among_the_fastest(const std::vector<Interval>& times) {
+  const auto fastest = std::ranges::min_element(times, {}, &Interval::median);
+  if (is_tie(times.front(), *fastest)) return 0;
+  for (std::size_t i = 1; i < times.size(); ++i)
+    if (is_tie(times[i], *fastest) && !is_tie(times[i], times.front())) return i;
+  return static_cast<std::size_t>(fastest - times.begin());
+}
+
+std::vector<std::string> pruned(const Subject& subject, const SearchOptions& options) {
+  const std::vector<Candidate>& all = subject.candidates();
+  std::vector<std::string> result = {subject.default_plan()};
+  std::vector<std::string_view> kinds = {kind(result.front())};
+  const double most = all.empty() ? 0 : all.front().predicted * options.predicted_within;
+  for (const Candidate& candidate : all) {
+    if (candidate.plan == result.front()) continue;
+    const bool first_of_kind = std::ranges::find(kinds, kind(candidate.plan)) == kinds.end();
+    if (first_of_kind) kinds.push_back(kind(candidate.plan));
+    const bool promising = candidate.predicted <= most && result.size() < options.most_candidates;
+    if (promising || first_of_kind) result.push_back(candidate.plan);
+  }
+  return result;
+}
+
+SearchResult search(Subject& subject, Clock& clock, const SearchOptions& options, const History& history,
+                    const SearchHooks& hooks, const std::stop_token& stop) {
+  return Search(subject, clock, options, history, hooks, stop).run();
+}
+
+}  // namespace unstride::tuning

@@ -1,0 +1,62 @@
+#include "runtime/tuning/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace unstride::tuning {
+
+namespace {
+
+constexpr double tie_share = 0.02;
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : std::midpoint(values[n / 2 - 1], values[n / 2]);
+}
+
+// The largest k with P(fewer than k of n samples lie below the median) <= 2.5 %; 0 where there is none.
+std::size_t rank_of_bound(std::size_t n) {
+  double probability = std::pow(0.5, static_cast<double>(n)), sum = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    sum += probability;
+    if (sum > 0.025) return k;
+    probability *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Interval median_interval(std::vector<double> samples) {
+  std::ranges::sort(samples);
+  const std::size_t k = std::max<std::size_t>(rank_of_bound(samples.size()), 1);
+  return {median(samples), samples[k - 1], samples[samples.size() - k]};
+}
+
+bool is_equal(const Interval& a, const Interval& b) {
+  const auto [less, more] = std::minmax(a.median, b.median);
+  return more <= less * (1 + tie_share);
+}
+
+bool is_tie(const Interval& a, const Interval& b) {
+  return is_equal(a, b) || (a.low <= b.high && b.low <= a.high);
+}
+
+std::vector<std::vector<double>> without_drift(std::vector<std::vector<double>> times) {
+  if (times.empty() || times.front().empty()) return times;
+  std::vector<double> rounds;
+  for (std::size_t round = 0; round < times.front().size(); ++round) {
+    std::vector<double> column;
+    for (const auto& contender : times) column.push_back(contender[round]);
+    rounds.push_back(median(std::move(column)));
+  }
+  const double all = median(rounds);
+  for (auto& contender : times)
+    for (std::size_t round = 0; round < contender.size(); ++round)
+      if (rounds[round] > 0) contender[round] *= all / rounds[round];
+  return times;
+}
+
+}  // namespace unstride::tuning

@@ -1,0 +1,115 @@
+// A machine that exists only as numbers: plans with known times, noise from a seed, and a clock that moves when
+// something is measured.
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/tuning/search.h"
+#include "unstride/error.hpp"
+
+namespace unstride::tuning {
+
+class SimulatedClock final : public Clock {
+ public:
+  double now() override { return now_; }
+  void advance(double seconds) { now_ += seconds; }
+
+ private:
+  double now_ = 1000;
+};
+
+struct SimulatedPlan {
+  std::string plan;
+  double seconds = 1e-3;    ///< of a call, without noise
+  double predicted = 1;     ///< by the model
+  std::string failure = {};  ///< of building it
+  std::string wrong = {};
+};
+
+struct Noise {
+  double spread = 0;      ///< of each call, relative: log-normal
+  double drift = 0;       ///< slow changes of the whole machine, relative
+  double spikes = 0;      ///< share of samples that take three times as long
+  std::uint64_t seed = 1;
+};
+
+class SimulatedSubject final : public Subject {
+ public:
+  SimulatedSubject(SimulatedClock& clock, std::vector<SimulatedPlan> plans, Noise noise = {})
+      : clock_(clock), plans_(std::move(plans)), noise_(noise), random_(noise.seed) {
+    for (const SimulatedPlan& plan : plans_) candidates_.push_back({plan.plan, plan.predicted});
+    std::ranges::stable_sort(candidates_, {}, &Candidate::predicted);
+    default_ = candidates_.front().plan;
+  }
+
+  const std::string& unit() const override { return unit_; }
+  const std::string& default_plan() const override { return default_; }
+  const std::vector<Candidate>& candidates() const override { return candidates_; }
+  std::unique_ptr<Contender> build(const std::string& plan) override {
+    clock_.advance(build_seconds);
+    built.push_back(plan);
+    const SimulatedPlan& found = *std::ranges::find(plans_, plan, &SimulatedPlan::plan);
+    if (!found.failure.empty()) throw CompileError(found.failure);
+    return std::make_unique<Run>(*this, found);
+  }
+
+  double build_seconds = 0.02;
+  std::vector<std::string> built;
+  int samples = 0;
+  std::function<void()> before_sample = [] {};
+
+ private:
+  class Run final : public Contender {
+   public:
+    Run(SimulatedSubject& subject, const SimulatedPlan& plan) : subject_(subject), plan_(plan) {}
+    std::string check() override {
+      subject_.clock_.advance(plan_.seconds);
+      return plan_.wrong;
+    }
+    double time(int calls) override {
+      subject_.before_sample();
+      ++subject_.samples;
+      const double seconds = plan_.seconds * calls * subject_.noise_factor();
+      subject_.clock_.advance(seconds + plan_.seconds);
+      return seconds;
+    }
+
+   private:
+    SimulatedSubject& subject_;
+    const SimulatedPlan& plan_;
+  };
+
+  double noise_factor() {
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> uniform;
+    const double drift = 1 + noise_.drift * std::sin(clock_.now() * 1.7);
+    const double spike = uniform(random_) < noise_.spikes ? 3 : 1;
+    return std::exp(noise_.spread * normal(random_)) * drift * spike;
+  }
+
+  SimulatedClock& clock_;
+  std::vector<SimulatedPlan> plans_;
+  Noise noise_;
+  std::mt19937_64 random_;
+  std::vector<Candidate> candidates_;
+  std::string default_, unit_ = "unit";
+};
+
+/// Forty plans of two kinds. The model's order is not the true one: "b 7" is the fastest, 20 % before the default.
+inline std::vector<SimulatedPlan> forty_plans() {
+  std::vector<SimulatedPlan> plans;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = (i % 2 == 0 ? "a " : "b ") + std::to_string(i);
+    plans.push_back({.plan = name, .seconds = 1e-3 * (1 + 0.011 * ((i * 7) % 40)), .predicted = 1 + 0.02 * i});
+  }
+  plans[7].seconds = 0.8e-3;
+  return plans;
+}
+
+}  // namespace unstride::tuning
