@@ -65,6 +65,7 @@ class LayeredCache {
   void say_once(const std::string& topic, const std::string& line) { report_once_(topic, "cache: " + line); }
 
   CacheMode mode() const noexcept { return options_.mode; }
+  bool trusts_foreign() const noexcept { return options_.trust_foreign; }
   Store* store() const noexcept { return store_.get(); }
   const std::vector<std::unique_ptr<Bundle>>& bundles() const noexcept { return bundles_; }
 

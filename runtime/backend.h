@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cache/layered_cache.h"
+#include "runtime/tuning/record.h"
+#include "runtime/tuning/subject.h"
 #include "unstride/engine.hpp"
 
 namespace unstride {
@@ -51,16 +53,41 @@ struct BackendContext {
   Counters& counters;
 };
 
+/// One layer at one length, ready to be tuned, and what it is called on disk.
+struct Tunable {
+  tuning::Unit unit;
+  std::unique_ptr<tuning::Subject> subject;
+};
+
+struct TunableOptions {
+  std::string target = "cpu";
+  std::int64_t length = 0;
+  bool cold = false;
+};
+
+/// What compile() looks for in the cache, and why it would use that plan.
+struct PlannedKey {
+  cache::Key key;
+  CompileInfo info;  ///< target and plan alone
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) = 0;
   virtual CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) = 0;
-  /// What compile() looks for in the cache.
-  virtual cache::Key key(const LayerSpec& spec, const CompileOptions& options) = 0;
+  virtual PlannedKey key(const LayerSpec& spec, const CompileOptions& options) = 0;
   virtual std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) = 0;
   virtual std::vector<TargetInfo> targets() = 0;
+  /// What tuning measures. Throws TargetError where plans cannot be measured.
+  virtual Tunable tunable(const LayerSpec& spec, const TunableOptions& options);
+  /// There are new measurements in the cache folder.
+  virtual void reload_tuned_plans() {}
 };
+
+inline Tunable Backend::tunable(const LayerSpec&, const TunableOptions& options) {
+  throw TargetError("target: " + options.target + ": plans for it are not tuned");
+}
 
 /// With `threads` threads of its own. Null in a build without LLVM.
 std::unique_ptr<Backend> make_cpu_backend(int threads, BackendContext context);

@@ -14,6 +14,9 @@
 #include "runtime/bundle_builder.h"
 #include "runtime/cpu/cpu_kernel.h"
 #include "runtime/cpu/thread_pool.h"
+#include "runtime/cpu_subject.h"
+#include "runtime/processor.h"
+#include "runtime/tuned_plans.h"
 
 namespace unstride {
 
@@ -73,35 +76,39 @@ struct Planned {
   plan::CpuProblem problem;
   plan::KernelPlan plan;
   cache::Key key;
+  std::string source;  ///< of the plan, as CompileInfo::plan_source
+  std::vector<TunedRange> tuned = {};
   cache::LayeredCache::Result found = {};  ///< where making the decisions found it already
 };
 
+std::string target_text(const plan::CpuTarget& target) {
+  return fmt::format("{} {} {}", target.triple, target.base_cpu, target.features);
+}
+
 // Everything that determines the object, and nothing else.
 cache::Key object_key(const plan::CpuProblem& problem, const plan::KernelPlan& plan) {
-  return cache::Key(
-      {{"kind", "cpu object"},
-       {"spec", to_json(problem.spec)},
-       {"plan", to_string(plan)},
-       {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
-       {"generator", cpu::generator_digest()},
-       {"llvm", fmt::format("{} {}", cpu::llvm_version(), cpu::llvm_build_id())},
-       {"symbol", cpu::kernel_symbol(0)}});
+  return cache::Key({{"kind", "cpu object"},
+                     {"spec", to_json(problem.spec)},
+                     {"plan", to_string(plan)},
+                     {"target", target_text(problem.target)},
+                     {"generator", cpu::generator_digest()},
+                     {"llvm", fmt::format("{} {}", cpu::llvm_version(), cpu::llvm_build_id())},
+                     {"symbol", cpu::kernel_symbol(0)}});
 }
 
 // Bundles carry the plan that was chosen where they were made: this machine may have measured less, or have other
 // caches.
 cache::Key plan_key(const plan::CpuProblem& problem) {
-  return cache::Key(
-      {{"kind", "cpu plan"},
-       {"spec", to_json(problem.spec)},
-       {"target", fmt::format("{} {} {}", problem.target.triple, problem.target.base_cpu, problem.target.features)},
-       {"generator", cpu::generator_digest()}});
+  return cache::Key({{"kind", "cpu plan"},
+                     {"spec", to_json(problem.spec)},
+                     {"target", target_text(problem.target)},
+                     {"generator", cpu::generator_digest()}});
 }
 
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, BackendContext context)
-      : context_(context), threads_(std::make_shared<cpu::ThreadPool>(threads)) {}
+      : context_(context), tuned_(context.cache), threads_(std::make_shared<cpu::ThreadPool>(threads)) {}
 
   std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) override {
     Stopwatch watch;
@@ -122,7 +129,7 @@ class CpuBackend final : public Backend {
   }
 
   CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
-    const Planned planned = plan_layer(spec, cpu::target(options.target, spec.math), options.plan);
+    const Planned planned = plan_anywhere(spec, options);
     CompileInfo info = describe(planned);
     const cache::LayeredCache::Result object = look_up_or_build(planned, info);
     info.code_bytes = std::ssize(object.entry->payload);
@@ -134,18 +141,19 @@ class CpuBackend final : public Backend {
     return info;
   }
 
-  cache::Key key(const LayerSpec& spec, const CompileOptions& options) override {
-    return plan_layer(spec, cpu::target(options.target, spec.math), options.plan).key;
+  PlannedKey key(const LayerSpec& spec, const CompileOptions& options) override {
+    const Planned planned = plan_anywhere(spec, options);
+    return {planned.key, describe(planned)};
   }
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
-    const plan::CpuProblem problem(spec, cpu::target(options.target, spec.math));
+    const Planned planned = plan_anywhere(spec, options);
+    const plan::CpuProblem& problem = planned.problem;
     plan::PlanChoice choice = plan::choose_plan(problem, options.plan);
-    const std::optional<plan::KernelPlan> bundled = bundled_plan(problem, options.plan);
-    if (bundled) choice.plan = *bundled;
+    choice.plan = planned.plan;
     switch (what) {
       case Emit::plan:
-        return plan::explain(problem, choice) + (bundled ? "chosen by   a bundle, which brings this plan\n" : "");
+        return plan::explain(problem, choice) + chosen_by(planned);
       case Emit::ir:
         return cpu::compile(problem, choice.plan, cpu::Output::ir);
       case Emit::assembly:
@@ -154,6 +162,24 @@ class CpuBackend final : public Backend {
         return cpu::compile(problem, choice.plan, cpu::Output::object);
     }
     throw ArgumentError("emit: unknown kind of output");
+  }
+
+  Tunable tunable(const LayerSpec& spec, const TunableOptions& options) override {
+    const plan::CpuProblem problem(spec, runnable_target(options.target, spec.math));
+    const plan::KernelPlan model = plan::choose_plan(problem).plan;
+    return {{.layer = to_json(spec),
+             .target = target_text(problem.target),
+             .length = options.length,
+             .threads = threads_->threads(),
+             .cold = options.cold,
+             .environment = cpu_environment(problem.target)},
+            make_cpu_subject(problem, model, tuned_code_, jit_, *threads_,
+                             {.length = options.length, .cold = options.cold})};
+  }
+
+  void reload_tuned_plans() override {
+    tuned_.reload();
+    tuned_code_.clear();
   }
 
   std::vector<TargetInfo> targets() override {
@@ -175,18 +201,37 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted) const {
+  // By the plan that is demanded, else a bundle's, else the model's with what was measured laid over it.
+  Planned plan_layer(const LayerSpec& spec, const plan::CpuTarget& target, std::string_view wanted, int threads) {
     plan::CpuProblem problem(spec, target);
-    std::optional<plan::KernelPlan> plan = bundled_plan(problem, wanted);
-    if (!plan) plan = plan::choose_plan(problem, wanted).plan;
-    cache::Key key = object_key(problem, *plan);
-    return {std::move(problem), *plan, std::move(key)};
+    std::optional<plan::KernelPlan> bundled = bundled_plan(problem, wanted);
+    std::string source = bundled ? "bundle" : wanted.empty() ? "model" : "given";
+    tuning::TunedPlan plan{bundled ? *std::move(bundled) : plan::choose_plan(problem, wanted).plan, {}};
+    if (source == "model") plan = tuned_.find(problem, std::move(plan.plan), target_text(target), threads);
+    if (!plan.ranges.empty()) source = "tuning";
+    cache::Key key = object_key(problem, plan.plan);
+    return {std::move(problem), std::move(plan.plan), std::move(key), std::move(source), public_ranges(plan.ranges)};
+  }
+
+  // For a machine like this that uses all its processors: however many threads compile.
+  Planned plan_anywhere(const LayerSpec& spec, const CompileOptions& options) {
+    return plan_layer(spec, cpu::target(options.target, spec.math), options.plan, default_threads());
+  }
+
+  static std::string chosen_by(const Planned& planned) {
+    if (planned.source == "bundle") return "chosen by   a bundle, which brings this plan\n";
+    std::string text;
+    for (const TunedRange& range : planned.tuned)
+      text += fmt::format("tuned       lengths {} to {}: {}, measured at {}\n", range.shortest, range.longest,
+                          range.level, range.length);
+    return text;
   }
 
   // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
   // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
-  Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) const {
-    Planned best = plan_layer(spec, runnable_target(options.target, spec.math), options.plan);
+  Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) {
+    const int threads = threads_->threads();
+    Planned best = plan_layer(spec, runnable_target(options.target, spec.math), options.plan, threads);
     if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
     best.found = context_.cache.find(best.key);
     if (best.found.entry) return best;
@@ -194,7 +239,7 @@ class CpuBackend final : public Backend {
     for (const std::string& name : cpu::target_names()) {
       const plan::CpuTarget target = cpu::target(name, spec.math);
       if (target.level == level || !cpu::missing_features(target).empty()) continue;
-      Planned lower = plan_layer(spec, target, options.plan);
+      Planned lower = plan_layer(spec, target, options.plan, threads);
       lower.found = context_.cache.find(lower.key);
       if (!lower.found.entry) continue;
       context_.cache.say_once(
@@ -256,6 +301,8 @@ class CpuBackend final : public Backend {
     CompileInfo info;
     info.target = describe(planned.problem.target);
     info.plan = to_string(planned.plan);
+    info.plan_source = planned.source;
+    info.tuned = planned.tuned;
     return info;
   }
 
@@ -275,7 +322,9 @@ class CpuBackend final : public Backend {
   }
 
   BackendContext context_;
+  TunedPlans tuned_;
   cpu::Jit jit_;
+  CompiledPlans tuned_code_;
   std::shared_ptr<cpu::ThreadPool> threads_;
 };
 

@@ -31,8 +31,13 @@ cache::Store& store_of(const Engine::Impl& engine) {
 
 CacheExplanation Engine::explain(const LayerSpec& spec, const CompileOptions& options) const {
   validate(spec);
-  const cache::Key key = impl_->backend(options.target).key(spec, options);
+  const auto [key, info] = impl_->backend(options.target).key(spec, options);
   CacheExplanation result;
+  result.plan = info.plan;
+  result.plan_source = info.plan_source;
+  for (const TunedRange& range : info.tuned)
+    result.tuned.push_back(
+        fmt::format("lengths {} to {}: {}, measured at {}", range.shortest, range.longest, range.level, range.length));
   result.key = key.hex();
   result.fields = public_fields(key.fields());
   if (const auto found = impl_->cache.find(key); found.entry) {

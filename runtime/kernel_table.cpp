@@ -27,4 +27,9 @@ void KernelTable::insert(const LayerSpec& spec, const CompileOptions& options,
   kernels_.insert_or_assign({spec, options.target, options.plan}, std::move(kernel));
 }
 
+void KernelTable::clear() {
+  const std::lock_guard lock(mutex_);
+  kernels_.clear();
+}
+
 }  // namespace unstride

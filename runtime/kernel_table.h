@@ -13,6 +13,8 @@ class KernelTable {
  public:
   std::shared_ptr<const Kernel::Impl> find(const LayerSpec& spec, const CompileOptions& options) const;
   void insert(const LayerSpec& spec, const CompileOptions& options, std::shared_ptr<const Kernel::Impl> kernel);
+  /// Forgets all: they would be compiled by other plans now.
+  void clear();
 
  private:
   // Beyond this, kernels that nobody else holds are let go: they are still on disk.

@@ -97,6 +97,10 @@ struct CacheExplanation {
   };
   std::string nearest;                  ///< key of the entry that differs in the fewest fields; empty: there is none
   std::vector<Difference> differences;  ///< between the key looked for and the nearest
+  std::string plan;                     ///< that the layer would be computed by
+  std::string plan_source;              ///< who chose it, as CompileInfo::plan_source
+  /// Of a tuned plan: "lengths 32 to 512: exact, measured at 128".
+  std::vector<std::string> tuned;
 };
 
 /// "spec.stride: wanted 4, found 2". Of long values, the parts that differ.

@@ -12,6 +12,7 @@
 #include "unstride/element.hpp"
 #include "unstride/executor.hpp"
 #include "unstride/spec.hpp"
+#include "unstride/tuning.hpp"
 
 namespace unstride {
 
@@ -76,6 +77,13 @@ class UNSTRIDE_API PackedWeights {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// Calls that a measured plan computes.
+struct TunedRange {
+  std::int64_t length = 0;                 ///< that was measured
+  std::int64_t shortest = 0, longest = 0;  ///< lengths that it decides
+  std::string level;                       ///< of `length`: "exact", "nearest" or "shipped", as planned_by() says
+};
+
 /// What one compilation cost and produced.
 struct CompileInfo {
   std::string target;            ///< "cpu:x86-64-v4 (host)", ...
@@ -85,7 +93,16 @@ struct CompileInfo {
   double compile_ms = 0;         ///< plan, emit and build; 0 on a cache hit
   double load_ms = 0;            ///< the rest until it can be called: on a hit find, verify and link
   std::int64_t code_bytes = 0;
+  /// Who chose the plan: "given" (CompileOptions::plan), "bundle", "tuning" (for the ranges below) or "model".
+  std::string plan_source = "model";
+  std::vector<TunedRange> tuned = {};  ///< ascending; plans of all other lengths are the cost model's
 };
+
+/// Who chose the plan for calls of this length: "given"; "bundle"; "exact": it was measured at this length, on this
+/// kind of processor, with this number of threads and by this version; "nearest": for this target, but at another
+/// length, or with another processor, threads or version; "shipped": by the makers of unstride; "model": it is
+/// predicted to be the best.
+UNSTRIDE_API std::string planned_by(const CompileInfo& info, std::int64_t length);
 
 /// A compiled layer: any batch, any length. Cheap to copy, safe to share between threads.
 class UNSTRIDE_API Kernel {
@@ -163,6 +180,12 @@ class UNSTRIDE_API Engine {
   std::string cache_extract(const std::string& key) const;
 
   EngineStatistics statistics() const;
+
+  /// Measures the plans of each layer at each length, on the engine's threads, and keeps what it finds in the cache's
+  /// folder, from where compile() takes it: kernels compiled from then on use it. Wants the machine for itself. Throws
+  /// ArgumentError, SpecError, TargetError before any work, and Error when nothing can be kept; what happens to one
+  /// layer is in the report.
+  TuneReport tune(const std::vector<TuneRequest>& requests, const TuneOptions& options = {}) const;
 
   /// The chosen plan and its rivals (text), LLVM IR (text), assembly (text) or a relocatable object (bytes).
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options = {}) const;

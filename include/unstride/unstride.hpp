@@ -13,3 +13,4 @@
 #include "unstride/error.hpp"
 #include "unstride/executor.hpp"
 #include "unstride/spec.hpp"
+#include "unstride/tuning.hpp"

@@ -53,7 +53,8 @@ void for_each_text(const JournalPlace& place, std::string_view suffix,
     struct stat status {};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     std::string text;
-    if (!cache::read_until(file.get(), text, std::min(static_cast<std::size_t>(status.st_size), largest_file))) continue;
+    if (!cache::read_until(file.get(), text, std::min(static_cast<std::size_t>(status.st_size), largest_file)))
+      continue;
     text.resize(text.find_last_of('\n') + 1);  // npos + 1 is 0
     f(name, std::move(text));
   }
@@ -72,7 +73,8 @@ void for_each_line(std::string_view text, const F& f) {
 
 Journal::Journal(const JournalPlace& place) : place_(place) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  name_ = fmt::format("{}-{}-{:x}", host(), getpid(), std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  name_ =
+      fmt::format("{}-{}-{:x}", host(), getpid(), std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
 cache::Fd& Journal::file(std::string_view suffix) {
@@ -96,8 +98,8 @@ cache::Fd& Journal::file(std::string_view suffix) {
 void Journal::append(std::string_view suffix, std::string line) {
   line += '\n';  // one write for a whole line
   if (!cache::write_all(file(suffix).get(), line))
-    throw Error(fmt::format("tuning: {}/{}/{}{}: {}", place_.root, folder_name, name_, suffix,
-                            cache::error_text(errno)));
+    throw Error(
+        fmt::format("tuning: {}/{}/{}{}: {}", place_.root, folder_name, name_, suffix, cache::error_text(errno)));
 }
 
 void Journal::add(const Unit& unit, const Sample& sample) {

@@ -43,11 +43,11 @@ struct Choice {
   Unit unit;
   std::string plan, default_plan;
   bool complete = false;
-  Interval time, default_time;  ///< seconds of a call, measured side by side; zeros where nothing was measured
+  Interval time, default_time;    ///< seconds of a call, measured side by side; zeros where nothing was measured
   std::vector<Tried> tried = {};  ///< the best and the refused
-  std::int64_t candidates = 0;  ///< legal plans
-  std::int64_t rounds = 0;      ///< measured for it, by this process
-  std::int64_t made = 0;        ///< seconds since the epoch
+  std::int64_t candidates = 0;    ///< legal plans
+  std::int64_t rounds = 0;        ///< measured for it, by this process
+  std::int64_t made = 0;          ///< seconds since the epoch
 };
 
 // One line each, without line end. What cannot be read is nothing: torn, or of another version.

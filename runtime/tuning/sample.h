@@ -18,8 +18,8 @@ struct Sample {
   Outcome outcome = Outcome::ok;
   std::string reason = {};  ///< of an outcome that is not ok
   int rung = 0;
-  int first_round = 0;          ///< of `seconds` in its rung
-  int calls = 1;                ///< behind each time
+  int first_round = 0;               ///< of `seconds` in its rung
+  int calls = 1;                     ///< behind each time
   std::vector<double> seconds = {};  ///< of one call, by round
 };
 
@@ -35,7 +35,7 @@ class History {
   std::vector<std::vector<double>> rounds(int rung, const std::vector<std::string>& plans) const;
 
  private:
-  using Round = std::pair<std::string, int>;                                       // source, round
+  using Round = std::pair<std::string, int>;                                          // source, round
   std::map<int, std::map<Round, std::map<std::string, double, std::less<>>>> times_;  // by rung
   std::map<std::string, Sample, std::less<>> refused_;
 };

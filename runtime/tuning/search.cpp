@@ -48,8 +48,8 @@ struct Costs {
 
 class Search {
  public:
-  Search(Subject& subject, Clock& clock, const SearchOptions& options, const History& history,
-         const SearchHooks& hooks, const std::stop_token& stop)
+  Search(Subject& subject, Clock& clock, const SearchOptions& options, const History& history, const SearchHooks& hooks,
+         const std::stop_token& stop)
       : subject_(subject),
         clock_(clock),
         options_(options),
@@ -261,8 +261,8 @@ class Search {
     best_ = *std::ranges::find(result_.tried, field[static_cast<std::size_t>(best)]->plan, &Tried::plan);
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. As at
-  // the end, of plans that are equal the first stay.
+  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. As
+  // at the end, of plans that are equal the first stay.
   Field better_half(const Field& field, int rung) {
     std::size_t plans = field.size() / 2 + 1;
     while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
@@ -283,7 +283,8 @@ class Search {
   void decide() {
     const std::string& plan = subject_.default_plan();
     result_.plan = plan;
-    if (!times_.empty() && (result_.complete || enough_rounds())) result_.plan = field_[first_among_the_fastest(times_)]->plan;
+    if (!times_.empty() && (result_.complete || enough_rounds()))
+      result_.plan = field_[first_among_the_fastest(times_)]->plan;
     const auto by_plan = [&](const std::string& text) {
       const auto found = std::ranges::find(result_.tried, text, &Tried::plan);
       return found == result_.tried.end() ? Tried{.plan = text} : *found;
@@ -309,7 +310,7 @@ class Search {
 
   History known_;  // what was given, and what was recorded since
   bool interrupted_ = false;
-  int reached_ = -1;  // the highest rung that was begun
+  int reached_ = -1;                                // the highest rung that was begun
   std::vector<std::unique_ptr<Entrant>> entrants_;  // the default first, then as the model ranks them
   Costs costs_{};
   double expected_ = 0;

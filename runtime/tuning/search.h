@@ -16,11 +16,12 @@
 namespace unstride::tuning {
 
 struct SearchOptions {
-  double seconds = 10;                ///< for all of it; what is not measured by then is left out
-  std::size_t most_candidates = 48;   ///< that are built, the default among them
-  double predicted_within = 3;        ///< plans predicted to take more than this times the least are left out
-  double sample_seconds = 1e-3;       ///< a sample repeats its call for so long, so that it dwarfs the clock's grain
-  double record_every = 2;            ///< seconds of measuring that are at most lost when the process is killed
+  double seconds = 10;               ///< for all of it; what is not measured by then is left out
+  std::size_t most_candidates = 48;  ///< that are built, the default among them
+  double predicted_within = 3;       ///< plans predicted to take more than this times the least are left out
+  double sample_seconds =
+      1e-3;                 ///< a sample repeats its call for so long, so that it dwarfs the clock's grain; 0: one call
+  double record_every = 2;  ///< seconds of measuring that are at most lost when the process is killed
 };
 
 /// What became of a plan that was tried.
@@ -34,11 +35,11 @@ struct Tried {
 };
 
 struct SearchResult {
-  std::string plan;                ///< the one to use; the default where nothing is faster beyond doubt
-  bool complete = false;           ///< false: time ran out, or it was stopped
-  Tried chosen, default_;          ///< both measured in the same rounds
-  std::vector<Tried> tried;        ///< last rung first, in it the fastest first; the refused at the end
-  std::size_t candidates = 0;      ///< legal plans
+  std::string plan;            ///< the one to use; the default where nothing is faster beyond doubt
+  bool complete = false;       ///< false: time ran out, or it was stopped
+  Tried chosen, default_;      ///< both measured in the same rounds
+  std::vector<Tried> tried;    ///< last rung first, in it the fastest first; the refused at the end
+  std::size_t candidates = 0;  ///< legal plans
   int measured_rounds = 0, reused_rounds = 0;
 };
 

@@ -30,14 +30,14 @@ struct Candidate {
 class Subject {
  public:
   virtual ~Subject() = default;
-  /// What this subject is to the store: results of equal units may be compared.
-  virtual const std::string& unit() const = 0;
   /// What the layer is computed by without tuning.
   virtual const std::string& default_plan() const = 0;
   /// All legal plans, the cheapest predicted first. This order decides between plans that are equally fast.
   virtual const std::vector<Candidate>& candidates() const = 0;
   /// The first to be built is the default. Throws Error when the plan cannot be compiled. From several threads at once.
   virtual std::unique_ptr<Contender> build(const std::string& plan) = 0;
+  /// Does what it can of build() in advance, away from the processors that measure.
+  virtual void build_ahead(const std::string&) {}
   /// How many threads may build at once while nothing is measured.
   virtual int builders() const { return 1; }
   /// How many contenders memory holds at once.

@@ -8,14 +8,21 @@
 namespace unstride::tuning {
 namespace {
 
-const LayerSpec spec{.in_channels = 8, .out_channels = 4, .kernel_size = 4, .stride = 2};  // reach 1: a call of L inputs has L + 1 columns
+const LayerSpec spec{.in_channels = 8,
+                     .out_channels = 4,
+                     .kernel_size = 4,
+                     .stride = 2};  // reach 1: a call of L inputs has L + 1 columns
 
 Wanted wanted() {
-  return {.spec = spec, .layer = to_json(spec), .target = "t", .threads = 2, .environment = {"cpu", "avx512f", "l", "g"}};
+  return {
+      .spec = spec, .layer = to_json(spec), .target = "t", .threads = 2, .environment = {"cpu", "avx512f", "l", "g"}};
 }
 
 plan::CpuPlan tile(int columns) {
-  return {.tile = plan::RowLanes{.vectors = 1, .columns = columns}, .channel_block = 8, .strip = columns, .column_block = columns};
+  return {.tile = plan::RowLanes{.vectors = 1, .columns = columns},
+          .channel_block = 8,
+          .strip = columns,
+          .column_block = columns};
 }
 
 Choice choice(std::int64_t length, int columns) {
@@ -139,9 +146,7 @@ TEST(Levels, ShippedOnesGiveWayToThoseMeasured) {
 }
 
 TEST(Select, TakesWhatWasMeasuredHereThenCompleteThenWarmThenTheLatest) {
-  const auto chosen = [](std::vector<Choice> choices) {
-    return select(std::move(choices), wanted()).at(0).plan;
-  };
+  const auto chosen = [](std::vector<Choice> choices) { return select(std::move(choices), wanted()).at(0).plan; };
   Choice here = choice(99, 1), elsewhere = choice(99, 2);
   elsewhere.unit.environment.processor = "another";
   elsewhere.made = 5;

@@ -26,16 +26,16 @@ class SimulatedClock final : public Clock {
 
 struct SimulatedPlan {
   std::string plan;
-  double seconds = 1e-3;    ///< of a call, without noise
-  double predicted = 1;     ///< by the model
+  double seconds = 1e-3;     ///< of a call, without noise
+  double predicted = 1;      ///< by the model
   std::string failure = {};  ///< of building it
   std::string wrong = {};
 };
 
 struct Noise {
-  double spread = 0;      ///< of each call, relative: log-normal
-  double drift = 0;       ///< slow changes of the whole machine, relative
-  double spikes = 0;      ///< share of samples that take three times as long
+  double spread = 0;  ///< of each call, relative: log-normal
+  double drift = 0;   ///< slow changes of the whole machine, relative
+  double spikes = 0;  ///< share of samples that take three times as long
   std::uint64_t seed = 1;
 };
 
@@ -48,7 +48,6 @@ class SimulatedSubject final : public Subject {
     default_ = candidates_.front().plan;
   }
 
-  const std::string& unit() const override { return unit_; }
   const std::string& default_plan() const override { return default_; }
   const std::vector<Candidate>& candidates() const override { return candidates_; }
   std::unique_ptr<Contender> build(const std::string& plan) override {
@@ -98,7 +97,7 @@ class SimulatedSubject final : public Subject {
   Noise noise_;
   std::mt19937_64 random_;
   std::vector<Candidate> candidates_;
-  std::string default_, unit_ = "unit";
+  std::string default_;
 };
 
 /// Forty plans of two kinds. The model's order is not the true one: "b 7" is the fastest, 20 % before the default.

@@ -24,6 +24,9 @@ Json to_report(const NamedSpec& named, const CacheExplanation& explanation) {
                  {"spec", Json::parse(to_json(named.spec))},
                  {"hit", explanation.hit},
                  {"key", explanation.key},
+                 {"plan", explanation.plan},
+                 {"plan_source", explanation.plan_source},
+                 {"tuned", explanation.tuned},
                  {"where", or_null(explanation.where)},
                  {"nearest", or_null(explanation.nearest)},
                  {"differences", Json::array()}};
@@ -32,14 +35,22 @@ Json to_report(const NamedSpec& named, const CacheExplanation& explanation) {
   return report;
 }
 
+std::string plan_text(const CacheExplanation& explanation) {
+  std::string text = fmt::format("plan     {}, by {}\n", explanation.plan, explanation.plan_source);
+  for (const std::string& range : explanation.tuned) text += fmt::format("tuned    {}\n", range);
+  return text;
+}
+
 std::string to_text(const NamedSpec& named, const CacheExplanation& explanation) {
-  if (explanation.hit) return fmt::format("{}: hit: {} in {}\n", named.source, explanation.key, explanation.where);
+  if (explanation.hit)
+    return fmt::format("{}: hit: {} in {}\n", named.source, explanation.key, explanation.where) +
+           plan_text(explanation);
   std::string text = fmt::format("{}: miss: there is no entry {}", named.source, explanation.key);
-  if (explanation.nearest.empty()) return text + ", and none like it\n";
+  if (explanation.nearest.empty()) return text + ", and none like it\n" + plan_text(explanation);
   text += fmt::format("\nnearest  {} in {}\n", explanation.nearest, explanation.where);
   for (const CacheExplanation::Difference& difference : explanation.differences)
     text += fmt::format("differs  {}\n", to_string(difference));
-  return text;
+  return text + plan_text(explanation);
 }
 
 Outcome explain(const Arguments& arguments) {

@@ -62,11 +62,12 @@ int run(int argc, char** argv) {
       "  unstride compile layer.json --emit asm\n"
       "  unstride run layer.json --batch 1 --length 860 --verify\n"
       "  unstride precompile layers.json --bundle kernels.bundle\n"
+      "  unstride tune layer.json --lengths 128,860 --budget 1m\n"
       "  unstride cache explain layer.json\n"
       "\n"
       "Exit status: 0 done, 1 the work failed or did not verify, 2 wrong usage or a bad spec.");
-  std::vector<Subcommand> subcommands = {add_info(root), add_check(root), add_compile(root), add_run(root),
-                                         add_precompile(root)};
+  std::vector<Subcommand> subcommands = {add_info(root), add_check(root),      add_compile(root),
+                                         add_run(root),  add_precompile(root), add_tune(root)};
   std::ranges::move(add_cache(root), std::back_inserter(subcommands));
   bool json = false;
   root.add_flag("--json", json, "print one JSON object on standard output");
@@ -83,7 +84,7 @@ int run(int argc, char** argv) {
   try {
     const auto chosen = std::ranges::find_if(subcommands, [](const Subcommand& s) { return s.app->parsed(); });
     if (chosen == subcommands.end())
-      throw UsageError("a subcommand is missing: info, check, compile, run, precompile or cache; see --help");
+      throw UsageError("a subcommand is missing: info, check, compile, run, precompile, tune or cache; see --help");
     return report(chosen->work(json), json);
   } catch (...) {
     Outcome outcome;

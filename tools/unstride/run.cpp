@@ -35,6 +35,7 @@ struct Arguments {
 // What there is to report, whatever the type of the elements.
 struct Result {
   CompileInfo info;
+  std::string planned_by;
   std::int64_t compilations = 0;
   int threads = 0;
   std::vector<std::int64_t> input_shape, output_shape;
@@ -68,6 +69,7 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
 
   Result result;
   result.info = kernel.info();
+  result.planned_by = planned_by(result.info, data.length);
   result.compilations = engine.statistics().compilations;
   result.threads = engine.threads();
   result.input_shape = shape_of(data.batched, data.batch, spec.in_channels, data.length);
@@ -96,6 +98,7 @@ Json to_report(const LayerSpec& spec, const Result& result) {
       {"spec", Json::parse(to_json(spec))},
       {"target", result.info.target},
       {"plan", result.info.plan},
+      {"planned_by", result.planned_by},
       {"cache", result.info.cache},
       {"cache_where", result.info.cache_where.empty() ? Json(nullptr) : Json(result.info.cache_where)},
       {"compilations", result.compilations},
@@ -126,7 +129,7 @@ std::string to_text(const LayerSpec& spec, const Result& result) {
   };
   line("layer", describe(spec));
   line("target", fmt::format("{}, {} thread{}", result.info.target, result.threads, result.threads == 1 ? "" : "s"));
-  line("plan", result.info.plan);
+  line("plan", fmt::format("{} ({})", result.info.plan, result.planned_by));
   line("compile", fmt::format("{:.2f} ms, load {:.2f} ms, {} bytes of code, cache {}", result.info.compile_ms,
                               result.info.load_ms, result.info.code_bytes, result.info.cache) +
                       (result.info.cache_where.empty() ? "" : " in " + result.info.cache_where));

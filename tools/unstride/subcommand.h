@@ -19,6 +19,7 @@ Subcommand add_check(CLI::App& root);
 Subcommand add_compile(CLI::App& root);
 Subcommand add_run(CLI::App& root);
 Subcommand add_precompile(CLI::App& root);
+Subcommand add_tune(CLI::App& root);
 /// The group and each subcommand in it; the group itself is the last.
 std::vector<Subcommand> add_cache(CLI::App& root);
 

@@ -1,0 +1,213 @@
+#include "runtime/cpu_subject.h"
+
+#ifdef UNSTRIDE_WITH_LLVM
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <random>
+
+#include "codegen/plan/cpu_planner.h"
+#include "runtime/cpu/aligned_buffer.h"
+#include "runtime/cpu/cpu_kernel.h"
+#include "runtime/fast_math_check.h"
+#include "unstride/conv_transpose1d.hpp"
+
+namespace unstride {
+
+namespace {
+
+// Packed weights of all contenders together.
+constexpr std::int64_t most_weight_bytes = std::int64_t{2} << 30;
+
+// Writing so much leaves nothing else in the caches.
+std::int64_t flush_bytes() {
+  constexpr std::int64_t least = std::int64_t{32} << 20, most = std::int64_t{1} << 30;
+  return std::clamp<std::int64_t>(2 * sysconf(_SC_LEVEL3_CACHE_SIZE), least, most);
+}
+
+// Warming up for longer calls costs more than what it makes even.
+constexpr double warm_up_below = 20e-3;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <typename T>
+void fill_random(T* values, std::int64_t count) {
+  std::mt19937_64 random(1);
+  for (std::int64_t i = 0; i < count; ++i)
+    values[i] = T(static_cast<float>(static_cast<double>(random() >> 40) * 0x1p-23 - 1));
+}
+
+// What all contenders share.
+struct Workload {
+  Workload(const LayerSpec& layer, std::int64_t input_length)
+      : spec(layer), length(input_length), output_length(unstride::output_length(layer, input_length)) {
+    const std::int64_t bytes = size_in_bytes(spec.dtype);
+    x = cpu::AlignedBuffer(spec.in_channels * length * bytes);
+    y = cpu::AlignedBuffer(spec.out_channels * output_length * bytes);
+    parameters = cpu::AlignedBuffer((spec.weight_count() + (spec.bias ? spec.out_channels : 0)) * bytes);
+    with_element(spec.dtype, [&](auto element) {
+      using T = decltype(element);
+      fill_random(static_cast<T*>(x.data()), spec.in_channels * length);
+      const std::vector<T> values = initial_parameters<T>(spec, 1);
+      std::memcpy(parameters.data(), values.data(), values.size() * sizeof(T));
+    });
+  }
+
+  const void* bias() const {
+    if (!spec.bias) return nullptr;
+    return static_cast<const char*>(parameters.data()) + spec.weight_count() * size_in_bytes(spec.dtype);
+  }
+
+  LayerSpec spec;
+  std::int64_t length, output_length;
+  cpu::AlignedBuffer x, y, parameters;
+};
+
+class CpuSubject;
+
+class CpuContender final : public tuning::Contender {
+ public:
+  CpuContender(CpuSubject& subject, std::unique_ptr<cpu::CpuKernel> kernel, cpu::PackedWeightSets weights)
+      : subject_(subject), kernel_(std::move(kernel)), weights_(std::move(weights)) {}
+  std::string check() override;
+  double time(int calls) override;
+
+ private:
+  void run();
+
+  CpuSubject& subject_;
+  std::unique_ptr<cpu::CpuKernel> kernel_;
+  cpu::PackedWeightSets weights_;
+};
+
+class CpuSubject final : public tuning::Subject {
+ public:
+  CpuSubject(const plan::CpuProblem& problem, const plan::KernelPlan& model, CompiledPlans& code, cpu::Jit& jit,
+             cpu::ThreadPool& threads,
+             const CpuSubjectOptions& options)
+      : problem_(problem), code_(code), jit_(jit), threads_(threads), cold_(options.cold), work_(problem.spec, options.length) {
+    const std::int64_t columns = plan::Columns(problem.spec, work_.output_length).count;
+    default_ = to_string(model.variants[model.index_for(columns)].plan);
+    for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
+      for (const plan::CpuPlan& plan : strategy->enumerate(problem))
+        candidates_.push_back({to_string(plan), strategy->predict(problem, plan, columns)});
+    std::ranges::stable_sort(candidates_, {}, &tuning::Candidate::predicted);
+  }
+
+  const std::string& default_plan() const override { return default_; }
+  const std::vector<tuning::Candidate>& candidates() const override { return candidates_; }
+  int builders() const override { return cpu::available_processors(); }
+  std::size_t most_contenders() const override {
+    const std::int64_t bytes = std::max<std::int64_t>(1, problem_.spec.weight_count() * problem_.element_bytes());
+    return static_cast<std::size_t>(std::max<std::int64_t>(2, most_weight_bytes / bytes));
+  }
+
+  std::unique_ptr<tuning::Contender> build(const std::string& text) override {
+    const plan::KernelPlan plan = plan::choose_plan(problem_, text).plan;  // says what is wrong with an illegal one
+    auto kernel = std::make_unique<cpu::CpuKernel>(problem_, plan, code_.get(problem_, plan, jit_));
+    cpu::PackedWeightSets weights = kernel->pack(work_.parameters.data(), work_.bias());
+    return std::make_unique<CpuContender>(*this, std::move(kernel), std::move(weights));
+  }
+
+  void build_ahead(const std::string& text) override {
+    code_.get(problem_, plan::choose_plan(problem_, text).plan, jit_);
+  }
+
+  void run(const cpu::CpuKernel& kernel, const cpu::PackedWeightSets& weights) {
+    kernel.run({.x = work_.x.data(),
+                .weights = weights,
+                .y = work_.y.data(),
+                .batch = 1,
+                .input_length = work_.length,
+                .output_length = work_.output_length,
+                .x_pitch = work_.length,
+                .y_pitch = work_.output_length,
+                .threads = threads_.threads(),
+                .executor = &threads_});
+  }
+
+  // The bits of the first that is checked, which is the default; under fast math what is within its bound.
+  std::string check() {
+    const auto* y = static_cast<const std::byte*>(work_.y.data());
+    if (problem_.spec.math == Math::fast) {
+      if (!bound_) bound_ = std::make_unique<FastMathCheck>(problem_, work_.x.data(), work_.parameters.data(), work_.length);
+      return bound_->check(y);
+    }
+    const auto size = static_cast<std::size_t>(work_.y.size());
+    if (reference_.empty()) reference_.assign(y, y + size);
+    const auto differs = std::ranges::mismatch(reference_, std::span(y, size)).in1 - reference_.begin();
+    if (differs == std::ssize(reference_)) return {};
+    return fmt::format("output {} has other bits than by the default plan", differs / size_in_bytes(problem_.spec.dtype));
+  }
+
+  // Overwritten by every run, so that no check passes on what another left.
+  void spoil() { std::memset(work_.y.data(), 0xff, static_cast<std::size_t>(work_.y.size())); }
+
+  void flush() {
+    if (flushed_.size() == 0) flushed_ = cpu::AlignedBuffer(flush_bytes());
+    auto* line = static_cast<volatile unsigned char*>(flushed_.data());
+    for (std::int64_t i = 0; i < flushed_.size(); i += 64) line[i] = static_cast<unsigned char>(line[i] + 1);
+  }
+
+  bool cold() const { return cold_; }
+
+ private:
+  plan::CpuProblem problem_;
+  CompiledPlans& code_;
+  cpu::Jit& jit_;
+  cpu::ThreadPool& threads_;
+  bool cold_;
+  Workload work_;
+  std::string default_;
+  std::vector<tuning::Candidate> candidates_;
+  std::vector<std::byte> reference_;
+  std::unique_ptr<FastMathCheck> bound_;
+  cpu::AlignedBuffer flushed_;
+};
+
+void CpuContender::run() {
+  subject_.run(*kernel_, weights_);
+}
+
+std::string CpuContender::check() {
+  subject_.spoil();
+  run();
+  return subject_.check();
+}
+
+double CpuContender::time(int calls) {
+  if (subject_.cold()) {
+    double sum = 0;
+    for (int i = 0; i < calls; ++i) {
+      subject_.flush();
+      const double start = seconds_now();
+      run();
+      sum += seconds_now() - start;
+    }
+    return sum;
+  }
+  const double before = seconds_now();
+  run();
+  double start = seconds_now();
+  if (calls == 1 && start - before > warm_up_below) return start - before;
+  for (int i = 0; i < calls; ++i) run();
+  return seconds_now() - start;
+}
+
+}  // namespace
+
+std::unique_ptr<tuning::Subject> make_cpu_subject(const plan::CpuProblem& problem, const plan::KernelPlan& model,
+                                                  CompiledPlans& code, cpu::Jit& jit, cpu::ThreadPool& threads,
+                                                  const CpuSubjectOptions& options) {
+  return std::make_unique<CpuSubject>(problem, model, code, jit, threads, options);
+}
+
+}  // namespace unstride
+
+#endif
