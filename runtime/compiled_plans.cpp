@@ -1,6 +1,6 @@
-#include "runtime/compiled_plans.h"
-
 #ifdef UNSTRIDE_WITH_LLVM
+
+#include "runtime/compiled_plans.h"
 
 #include <fmt/format.h>
 
@@ -11,9 +11,7 @@ namespace unstride {
 namespace {
 
 struct SharedCode final : cpu::LoadedCode {
-  explicit SharedCode(std::shared_ptr<const LoadedCode> code) : code_(std::move(code)) {
-    functions = code_->functions;
-  }
+  explicit SharedCode(std::shared_ptr<const LoadedCode> code) : code_(std::move(code)) { functions = code_->functions; }
 
  private:
   std::shared_ptr<const LoadedCode> code_;

@@ -1,5 +1,5 @@
-// Code of plans that are being tuned: the lengths of a layer share it, and it may be made ahead of its use. It does not go
-// to the cache, which is for kernels that are used.
+// Code of plans that are being tuned: the lengths of a layer share it, and it may be made ahead of its use. It does not
+// go to the cache, which is for kernels that are used.
 #pragma once
 
 #include <map>

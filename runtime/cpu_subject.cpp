@@ -1,6 +1,6 @@
-#include "runtime/cpu_subject.h"
-
 #ifdef UNSTRIDE_WITH_LLVM
+
+#include "runtime/cpu_subject.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -89,9 +89,13 @@ class CpuContender final : public tuning::Contender {
 class CpuSubject final : public tuning::Subject {
  public:
   CpuSubject(const plan::CpuProblem& problem, const plan::KernelPlan& model, CompiledPlans& code, cpu::Jit& jit,
-             cpu::ThreadPool& threads,
-             const CpuSubjectOptions& options)
-      : problem_(problem), code_(code), jit_(jit), threads_(threads), cold_(options.cold), work_(problem.spec, options.length) {
+             cpu::ThreadPool& threads, const CpuSubjectOptions& options)
+      : problem_(problem),
+        code_(code),
+        jit_(jit),
+        threads_(threads),
+        cold_(options.cold),
+        work_(problem.spec, options.length) {
     const std::int64_t columns = plan::Columns(problem.spec, work_.output_length).count;
     default_ = to_string(model.variants[model.index_for(columns)].plan);
     for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
@@ -136,14 +140,16 @@ class CpuSubject final : public tuning::Subject {
   std::string check() {
     const auto* y = static_cast<const std::byte*>(work_.y.data());
     if (problem_.spec.math == Math::fast) {
-      if (!bound_) bound_ = std::make_unique<FastMathCheck>(problem_, work_.x.data(), work_.parameters.data(), work_.length);
+      if (!bound_)
+        bound_ = std::make_unique<FastMathCheck>(problem_, work_.x.data(), work_.parameters.data(), work_.length);
       return bound_->check(y);
     }
     const auto size = static_cast<std::size_t>(work_.y.size());
     if (reference_.empty()) reference_.assign(y, y + size);
     const auto differs = std::ranges::mismatch(reference_, std::span(y, size)).in1 - reference_.begin();
     if (differs == std::ssize(reference_)) return {};
-    return fmt::format("output {} has other bits than by the default plan", differs / size_in_bytes(problem_.spec.dtype));
+    return fmt::format("output {} has other bits than by the default plan",
+                       differs / size_in_bytes(problem_.spec.dtype));
   }
 
   // Overwritten by every run, so that no check passes on what another left.

@@ -17,8 +17,9 @@ struct CpuSubjectOptions {
   bool cold = false;
 };
 
-/// `code`, `jit` and `threads` outlive it. The default is what `model` computes calls of this length by. Memory for x and y, and for
-/// the packed weights of each contender, is taken as needed. Throws SpecError when there is no such output.
+/// `code`, `jit` and `threads` outlive it. The default is what `model` computes calls of this length by. Memory for x
+/// and y, and for the packed weights of each contender, is taken as needed. Throws SpecError when there is no such
+/// output.
 std::unique_ptr<tuning::Subject> make_cpu_subject(const plan::CpuProblem& problem, const plan::KernelPlan& model,
                                                   CompiledPlans& code, cpu::Jit& jit, cpu::ThreadPool& threads,
                                                   const CpuSubjectOptions& options);

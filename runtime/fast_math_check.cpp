@@ -58,8 +58,8 @@ std::vector<double> strict(const plan::CpuProblem& problem, LayerSpec spec, cons
   const plan::CpuProblem exact(spec, target);
   const plan::KernelPlan plan = plan::choose_plan(exact).plan;
   cpu::Jit jit;
-  const cpu::CpuKernel kernel(
-      exact, plan, jit.load(cpu::compile(exact, plan, cpu::Output::object), plan.variants.size()));
+  const cpu::CpuKernel kernel(exact, plan,
+                              jit.load(cpu::compile(exact, plan, cpu::Output::object), plan.variants.size()));
   const cpu::PackedWeightSets weights = kernel.pack(parts.w.data(), spec.bias ? parts.b.data() : nullptr);
   const std::int64_t out = output_length(spec, length);
   std::vector<double> y(static_cast<std::size_t>(spec.out_channels * out));
@@ -139,7 +139,8 @@ std::string FastMathCheck::check(const std::byte* y) const {
         spec_.epilogue.op == Activation::Op::leaky_relu ? std::max(1.0, std::abs(spec_.epilogue.negative_slope)) : 1.0;
     for (std::size_t i = 0; i < reference_.size(); ++i) {
       const double value = widened(values[i]);
-      const double allowed = relative_ * slope * magnitude_[i] + rounding_ * (std::abs(reference_[i]) + magnitude_[i] * relative_) + 0x1p-100;
+      const double allowed = relative_ * slope * magnitude_[i] +
+                             rounding_ * (std::abs(reference_[i]) + magnitude_[i] * relative_) + 0x1p-100;
       if (!(std::abs(value - reference_[i]) <= allowed))
         return fmt::format("output {} is {}, not {} within {:.3g}", i, value, reference_[i], allowed);
     }

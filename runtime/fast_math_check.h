@@ -1,7 +1,7 @@
 // Whether the outputs of a fast-math kernel are within the bound of docs/spec.md, by kernels of strict math.
 //
-// A strict kernel of the same layer, in the type of its sums, gives the reference; one of |prologue(x)|, |w| and |b| gives
-// the sum |x||w| + |b| that the bound is relative to.
+// A strict kernel of the same layer, in the type of its sums, gives the reference; one of |prologue(x)|, |w| and |b|
+// gives the sum |x||w| + |b| that the bound is relative to.
 #pragma once
 
 #include <cstddef>

@@ -39,8 +39,8 @@ tuning::JournalPlace journal_place(const cache::LayeredCache& cache) {
   return {.root = cache.store()->root(), .trust_foreign = cache.trusts_foreign()};
 }
 
-// Moves the calling thread to processors that a run with so many threads leaves free, behind everything else. False where
-// there are none.
+// Moves the calling thread to processors that a run with so many threads leaves free, behind everything else. False
+// where there are none.
 bool leave_processors_to(int threads) {
   cpu_set_t mine;
   CPU_ZERO(&mine);
@@ -123,20 +123,21 @@ class Tuner {
   // While one is measured, processors that it leaves free compile for the next.
   void prepare_ahead(const TunedLength& next) {
     ahead_stop_ = std::stop_source();
-    ahead_ = std::async(std::launch::async, [this, spec = next.spec, length = next.length,
-                                             stop = ahead_stop_.get_token()]() -> std::optional<Tunable> {
-      if (!leave_processors_to(threads_)) return {};
-      Tunable tunable = prepare(spec, length);
-      if (is_known(tunable)) return tunable;
-      for (const std::string& plan : pruned(*tunable.subject, search_options(0))) {
-        if (stop.stop_requested()) break;
-        try {
-          tunable.subject->build_ahead(plan);
-        } catch (const std::exception&) {  // is met again when it is built
-        }
-      }
-      return tunable;
-    });
+    ahead_ = std::async(
+        std::launch::async,
+        [this, spec = next.spec, length = next.length, stop = ahead_stop_.get_token()]() -> std::optional<Tunable> {
+          if (!leave_processors_to(threads_)) return {};
+          Tunable tunable = prepare(spec, length);
+          if (is_known(tunable)) return tunable;
+          for (const std::string& plan : pruned(*tunable.subject, search_options(0))) {
+            if (stop.stop_requested()) break;
+            try {
+              tunable.subject->build_ahead(plan);
+            } catch (const std::exception&) {  // is met again when it is built
+            }
+          }
+          return tunable;
+        });
   }
 
   Tunable take(const TunedLength& result) {
@@ -176,7 +177,8 @@ class Tuner {
         tuning::search(*tunable.subject, clock_, search, history, hooks, options_.stop);
     // Without a measurement there is nothing to choose by.
     if (!searched.complete && searched.chosen.rounds == 0) {
-      result.error = options_.stop.stop_requested() ? "stopped before it was measured" : "no time was left to measure it";
+      result.error =
+          options_.stop.stop_requested() ? "stopped before it was measured" : "no time was left to measure it";
       return;
     }
     const tuning::Choice choice = make_choice(tunable, searched);

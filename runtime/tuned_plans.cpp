@@ -37,8 +37,9 @@ tuning::TunedPlan TunedPlans::find(const plan::CpuProblem& problem, plan::Kernel
     try {
       return plan::choose_plan(problem, text).plan.general();
     } catch (const ArgumentError& error) {
-      cache_.say_once("tuned " + text,
-                      fmt::format("tuned plan is not used, as this version cannot compile it: {}; tune again", error.what()));
+      cache_.say_once(
+          "tuned " + text,
+          fmt::format("tuned plan is not used, as this version cannot compile it: {}; tune again", error.what()));
       return {};
     }
   };

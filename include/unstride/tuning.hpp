@@ -32,23 +32,23 @@ struct TunedTime {
 struct TunedLength {
   LayerSpec spec;
   std::int64_t length = 0;
-  std::string error = {};     ///< why there is no result; empty if there is one
-  bool complete = false;      ///< the search went to its end. Else time ran out, or it was stopped
-  bool reused = false;        ///< it was complete already, and TuneOptions::resume was set
-  std::string plan = {};      ///< the default where nothing was faster beyond doubt
+  std::string error = {};                    ///< why there is no result; empty if there is one
+  bool complete = false;                     ///< the search went to its end. Else time ran out, or it was stopped
+  bool reused = false;                       ///< it was complete already, and TuneOptions::resume was set
+  std::string plan = {};                     ///< the default where nothing was faster beyond doubt
   TunedTime chosen = {}, default_time = {};  ///< measured side by side
-  std::vector<TunedTime> tried = {};  ///< the fastest and the refused
-  std::int64_t candidates = 0;     ///< legal plans
-  std::int64_t rounds = 0;         ///< measured now; those known from before are not counted
-  double seconds = 0;              ///< spent on it
+  std::vector<TunedTime> tried = {};         ///< the fastest and the refused
+  std::int64_t candidates = 0;               ///< legal plans
+  std::int64_t rounds = 0;                   ///< measured now; those known from before are not counted
+  double seconds = 0;                        ///< spent on it
 
   double speedup() const { return chosen.median > 0 ? default_time.median / chosen.median : 1; }
 };
 
 struct TuneProgress {
-  std::int64_t done = 0, total = 0;  ///< layers and lengths
+  std::int64_t done = 0, total = 0;       ///< layers and lengths
   const TunedLength* finished = nullptr;  ///< set once for each, when it is done
-  LayerSpec spec;                    ///< at work
+  LayerSpec spec;                         ///< at work
   std::int64_t length = 0;
   double share = 0;         ///< of the one at work, from 0 to 1
   std::string best_plan;    ///< of the one at work, so far

@@ -93,7 +93,8 @@ class Explain(CacheTest):
         self.assertEqual((explanation["hit"], explanation["where"]), (True, str(self.cache)))
         self.assertEqual([file.stem for file in self.entry_files()], [explanation["key"]])
         self.assertEqual(self.succeed("cache", "explain", spec).text,
-                         f"{spec}: hit: {explanation['key']} in {self.cache}\n")
+                         f"{spec}: hit: {explanation['key']} in {self.cache}\n"
+                         f"plan     {explanation['plan']}, by model\n")
 
     def test_a_miss_names_the_field_that_differs(self):
         self.json("precompile", self.spec())

@@ -38,7 +38,7 @@ class Info(CommandTest):
 
 class WrongUsage(CommandTest):
     def test_no_or_an_unknown_subcommand(self):
-        self.assertIn("a subcommand is missing: info, check, compile, run, precompile or cache", self.refuse(2))
+        self.assertIn("a subcommand is missing: info, check, compile, run, precompile, tune or cache", self.refuse(2))
         self.assertIn("frobnicate", self.refuse(2, "frobnicate"))
 
     def test_unknown_options_are_named(self):

@@ -22,26 +22,25 @@ class TunedPlans : public ::testing::Test {
  protected:
   Engine engine(int threads = 1, CacheMode mode = CacheMode::read_write) {
     return Engine({.threads = threads,
-                   .cache = {.mode = mode,
-                             .directory = folder / "cache",
-                             .log = [this](const std::string& line) { log.push_back(line); }}});
+                   .cache = {.mode = mode, .directory = folder / "cache", .log = [this](const std::string& line) {
+                               log.push_back(line);
+                             }}});
   }
 
   // As a tuner on this machine would have left it.
   void plant(const std::string& plan, int threads = 1) {
     const plan::CpuTarget target = cpu::target("cpu");
     tuning::Journal({.root = folder / "cache"})
-        .add(tuning::Choice{
-            .unit = {.layer = to_json(spec),
-                     .target = target.triple + " " + target.base_cpu + " " + target.features,
-                     .length = tuned_length,
-                     .threads = threads,
-                     .environment = cpu_environment(target)},
-            .plan = plan,
-            .default_plan = "whatever it was",
-            .complete = true,
-            .time = {},
-            .default_time = {}});
+        .add(tuning::Choice{.unit = {.layer = to_json(spec),
+                                     .target = target.triple + " " + target.base_cpu + " " + target.features,
+                                     .length = tuned_length,
+                                     .threads = threads,
+                                     .environment = cpu_environment(target)},
+                            .plan = plan,
+                            .default_plan = "whatever it was",
+                            .complete = true,
+                            .time = {},
+                            .default_time = {}});
   }
 
   // Legal, and not what the model chose for any range.
@@ -96,8 +95,9 @@ TEST_F(TunedPlans, ChangeNoBit) {
 
 TEST_F(TunedPlans, ThatAreNotLegalAnyMoreAreSkippedAndNamedOnce) {
   const std::string model = engine().compile(spec).info().plan;
-  plant("row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=none taps=4 channel_block=16 strip=13 "
-        "column_block=26");
+  plant(
+      "row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=none taps=4 channel_block=16 strip=13 "
+      "column_block=26");
   const Engine user = engine();
   EXPECT_EQ(user.explain(spec).plan, model);
   EXPECT_EQ(user.compile(spec).info().plan, model);
@@ -145,8 +145,7 @@ TEST_F(TunedPlans, TravelInBundles) {
 TEST_F(TunedPlans, AreThereOnceTuned) {
   const Engine tuner = engine();
   ASSERT_EQ(planned_by(tuner.compile(spec).info(), tuned_length), "model");
-  const TuneReport report =
-      tuner.tune({{spec, {tuned_length, 20}}}, {.budget_seconds = 600, .most_candidates = 3});
+  const TuneReport report = tuner.tune({{spec, {tuned_length, 20}}}, {.budget_seconds = 600, .most_candidates = 3});
   ASSERT_EQ(report.results.size(), 2u);
   for (const TunedLength& result : report.results) {
     EXPECT_EQ(result.error, "");

@@ -48,8 +48,7 @@ struct Item {
   TunedLength tuned;
 
   double gflops(double seconds) const {
-    const double operations =
-        2.0 * static_cast<double>(tuned.length) * static_cast<double>(tuned.spec.weight_count());
+    const double operations = 2.0 * static_cast<double>(tuned.length) * static_cast<double>(tuned.spec.weight_count());
     return seconds > 0 ? operations / seconds * 1e-9 : 0;
   }
 };
@@ -63,9 +62,12 @@ Json to_report(const TunedTime& time) {
 
 Json to_report(const Item& item, const std::string& target) {
   const TunedLength& tuned = item.tuned;
-  Json report = {{"source", item.named->source}, {"spec", Json::parse(to_json(tuned.spec))},
-                 {"target", target},             {"threads", item.threads},
-                 {"length", tuned.length},       {"spent_seconds", tuned.seconds}};
+  Json report = {{"source", item.named->source},
+                 {"spec", Json::parse(to_json(tuned.spec))},
+                 {"target", target},
+                 {"threads", item.threads},
+                 {"length", tuned.length},
+                 {"spent_seconds", tuned.seconds}};
   if (!tuned.error.empty()) {
     report["error"] = tuned.error;
     return report;
@@ -88,8 +90,8 @@ Json to_report(const Item& item, const std::string& target) {
 
 std::string to_text(const Item& item) {
   const TunedLength& tuned = item.tuned;
-  std::string text = fmt::format("{}, length {}, {}: ", item.named->source, tuned.length,
-                                 count_text(item.threads, "thread"));
+  std::string text =
+      fmt::format("{}, length {}, {}: ", item.named->source, tuned.length, count_text(item.threads, "thread"));
   if (!tuned.error.empty()) return text + tuned.error + "\n";
   const char* state = tuned.reused ? ", known" : tuned.complete ? "" : ", not complete";
   if (tuned.plan == tuned.default_time.plan)
@@ -98,7 +100,8 @@ std::string to_text(const Item& item) {
     text += fmt::format("{:.3f} times as fast, {:.4g} ms against {:.4g} ms{}\n  {}\n", tuned.speedup(),
                         tuned.chosen.median * 1e3, tuned.default_time.median * 1e3, state, tuned.plan);
   for (const TunedTime& tried : tuned.tried)
-    if (tried.outcome != "ok") text += fmt::format("  rejected, {}: {} ({})\n", tried.outcome, tried.plan, tried.reason);
+    if (tried.outcome != "ok")
+      text += fmt::format("  rejected, {}: {} ({})\n", tried.outcome, tried.plan, tried.reason);
   return text;
 }
 
@@ -164,7 +167,8 @@ Outcome tune(const Arguments& arguments) {
         outcome.json["results"].push_back(to_report(item, arguments.target));
         outcome.text += to_text(item);
         if (!item.tuned.error.empty() && !report.stopped)
-          outcome.failures.push_back({item.named->source, "", fmt::format("length {}: {}", item.tuned.length, item.tuned.error), work_failed});
+          outcome.failures.push_back(
+              {item.named->source, "", fmt::format("length {}: {}", item.tuned.length, item.tuned.error), work_failed});
       }
   }
   outcome.json["seconds"] = seconds;
@@ -202,7 +206,8 @@ Subcommand add_tune(CLI::App& root) {
          "--budget", [arguments](const std::string& text) { arguments->budget_seconds = parse_duration(text); },
          "time for all of it: 90s, 10m, 1.5h; 10m if left out")
       ->type_name("TIME");
-  add_integer(*app, "--candidates", arguments->candidates, {2, 100'000}, "most plans to measure for a length; 48 if left out");
+  add_integer(*app, "--candidates", arguments->candidates, {2, 100'000},
+              "most plans to measure for a length; 48 if left out");
   app->add_flag("--cold", arguments->cold, "measure with the data out of the processor's caches");
   app->add_flag("--resume", arguments->resume, "go on where an earlier tune was interrupted");
   add_cache_options(*app, arguments->cache);
