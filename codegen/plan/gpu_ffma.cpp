@@ -21,13 +21,23 @@ int held_inputs(const GpuProblem& problem, const FfmaTile& tile) {
   return static_cast<int>(ceil_div(tile.input_elements(problem.layer), tile.threads()));
 }
 
+// Inputs that a column group keeps in registers, and the taps that they serve.
+struct Window {
+  int taps, inputs;
+};
+Window window_of(const GpuProblem& problem, const FfmaTile& tile) {
+  if (!tile.has_window(problem.layer)) return {1, 4};
+  const std::int64_t taps = std::min<std::int64_t>(4, problem.polyphase.max_taps());
+  const std::int64_t before = support::round_up((taps - 1) * problem.polyphase.input_step, std::int64_t{4});
+  return {static_cast<int>(taps), static_cast<int>(before + 4)};
+}
+
 // What a thread needs: sums, a window of inputs, weights, held inputs; addresses and counters, of which there are more
 // where the reduction has a loop over taps or a shorter last round, and where phases are in several tiles. Compiled
 // kernels of the corpus used up to ten fewer.
 int registers(const GpuProblem& problem, const FfmaTile& tile) {
   const int words = static_cast<int>(problem.accumulator_bytes() / 4);
-  const int columns = 4 * tile.column_groups;
-  const int window = tile.has_window(problem.layer) ? 2 * columns : columns;
+  const int columns = 4 * tile.column_groups, window = window_of(problem, tile).inputs * tile.column_groups;
   int others = 32;
   if (problem.polyphase.max_taps() > 4) others += 12;
   if (tile.phase_tiles(problem.layer) > 1) others += 12;
@@ -163,12 +173,11 @@ StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
   const double multiplications = tile.rows * columns;
   const double rate =
       (words > 1 ? problem.target.float64_per_cycle : problem.target.float32_per_cycle) / 32.0;  // warps a cycle
-  // Instructions that load operands: a window serves up to four taps, else each input is loaded for each tap.
+  // Instructions that load operands: a window serves several taps, else each input is loaded for each tap.
   const bool slides = tile.has_window(problem.layer);
+  const Window window = window_of(problem, tile);
   const double taps = static_cast<double>(std::min<std::int64_t>(4, problem.polyphase.max_taps()));
-  const double reach = static_cast<double>(
-      support::round_up((static_cast<std::int64_t>(taps) - 1) * problem.polyphase.input_step, std::int64_t{4}));
-  const double input_loads = slides ? tile.column_groups * (4 + reach) * words / 4 / taps : columns;
+  const double input_loads = slides ? tile.column_groups * window.inputs * words / 4 / window.taps : columns;
   const double weight_loads = std::max(1.0, tile.rows * words / 4);
   // Lanes of a warp that read different words: each 128 bytes take a cycle of shared memory, a vector at least two.
   const double lanes_of_columns = std::min(32, tile.column_threads);

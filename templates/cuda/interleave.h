@@ -45,7 +45,6 @@ struct Interleave {
   static __device__ __forceinline__ void store_one(const Arguments& arguments, const T* sums, Index row, T bias,
                                                    Index first_column, int thread) {
     static_assert(merged);
-    constexpr Polyphase of_layer = polyphase;
     const Index first_output = first_column * layer.stride - layer.offset;
     const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
     const Index to = row * arguments.output_pitch + first_output;
@@ -56,7 +55,7 @@ struct Interleave {
       if constexpr (contiguous) {
         sum = sums[skewed(place)];
       } else {
-        const int first_tap = static_cast<int>(of_layer.first_tap(place % span));
+        const int first_tap = static_cast<int>(first_tap_of(place % span));
         sum = first_tap < 0 ? bias : sums[skewed(place / span * phases + first_tap)];
       }
       write(arguments, to + place, sum);
@@ -76,6 +75,15 @@ struct Interleave {
   static constexpr int team = round_up(outputs, 32) < threads ? round_up(outputs, 32) : threads;
   static constexpr int teams = threads / team;
 
+  /// Polyphase::first_tap, with all that depends on the layer alone computed by the compiler.
+  template <typename Integer>
+  static __device__ __forceinline__ Integer first_tap_of(Integer phase) {
+    if constexpr (layer.dilation == 1) return phase < layer.kernel_size ? phase : -1;
+    constexpr Integer common = gcd(layer.stride, layer.dilation), step = layer.stride / common;
+    constexpr Integer factor = inverse(layer.dilation / common % step, step);
+    const Integer first = phase / common % step * factor % step;
+    return phase % common == 0 && first < layer.kernel_size ? first : -1;
+  }
   static __device__ __forceinline__ void write(const Arguments& arguments, Index element, T sum) {
     auto* y = static_cast<Stored<layer.element>*>(arguments.y);
     y[element] = rounded<layer.element>(activated<layer.epilogue>(sum));
@@ -105,7 +113,7 @@ struct Interleave {
       const Index end = last < arguments.output_length ? last : arguments.output_length;
 #pragma unroll 1
       for (Index output = (first < 0 ? 0 : first) + thread; output < end; output += team)
-        if (of_layer.first_tap((output + layer.offset) % layer.stride) < 0) write(arguments, to + output, bias);
+        if (first_tap_of((output + layer.offset) % layer.stride) < 0) write(arguments, to + output, bias);
     }
   }
 };

@@ -1,0 +1,66 @@
+// GPU plans as text: what is printed is read back; what can't be read is named.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "codegen/plan/gpu_planner.h"
+#include "plan_testing.h"
+
+namespace unstride::plan {
+namespace {
+
+const GpuTarget& hopper() {
+  return *gpu_target("cuda:sm_90a");
+}
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const ArgumentError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(GpuPlanText, ReadsBackEveryTileThatIsEnumerated) {
+  for (const LayerSpec& spec :
+       {layer(512, 256, 16, 8), layer(2, 3, 7, 3), layer(1026, 1, 1024, 256), layer(1, 2, 4, 2)}) {
+    const GpuProblem problem(spec, hopper());
+    for (const GpuStrategy* strategy : gpu_strategies())
+      for (const GpuTile& tile : strategy->enumerate(problem))
+        EXPECT_EQ(parse_gpu_plan(plan::to_string(tile)).tiles, std::vector{tile});
+  }
+}
+
+TEST(GpuPlanText, ReadsBackSeveralTiles) {
+  const GpuPlan plan = choose_gpu_plan({layer(512, 256, 16, 8), hopper()}).plan;
+  ASSERT_GT(plan.tiles.size(), 1u);
+  EXPECT_EQ(parse_gpu_plan(to_string(plan)), plan);
+}
+
+TEST(GpuPlanText, SaysWhatItCannotRead) {
+  const auto says = [](std::string_view text) { return message([&] { parse_gpu_plan(text); }); };
+  EXPECT_EQ(says("row_lanes vectors=2"), "plan: \"row_lanes\": strategies are ffma, depthwise");
+  EXPECT_EQ(says("depthwise columns=4"), "plan: depthwise needs \"threads=\"");
+  EXPECT_EQ(says("depthwise columns=0 threads=64"), "plan: \"columns=0\": must be a number from 1 to 2^30");
+  EXPECT_EQ(says("depthwise columns=4 threads=64 rows=1"), "plan: depthwise has no \"rows\"");
+  EXPECT_EQ(says("ffma order=columns rows=1"), "plan: \"order=columns\": must be channels or phases");
+  EXPECT_EQ(says("depthwise columns=4 threads=64; "), "plan: \"\": strategies are ffma, depthwise");
+}
+
+TEST(GpuPlanText, TilesOfOneKernelAreOfOneStrategyAndReadTheSameWeights) {
+  const GpuProblem problem(layer(4, 4, 4, 2), hopper());
+  const std::string rest =
+      " rows=4 row_threads=1 other_threads=2 column_groups=1 column_threads=16 channel_block=4 tap_block=2 "
+      "blocks_per_multiprocessor=1";
+  const std::string one = "ffma order=channels" + rest, other = "ffma order=phases" + rest;
+  EXPECT_EQ(choose_gpu_plan(problem, one + "; " + one).plan.tiles.size(), 2u);
+  EXPECT_EQ(message([&] { choose_gpu_plan(problem, one + "; depthwise columns=4 threads=64"); }),
+            "plan: all tiles of a GPU kernel must be of one strategy");
+  EXPECT_NE(message([&] { choose_gpu_plan(problem, one + "; " + other); }).find("reads weights in another order"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace unstride::plan

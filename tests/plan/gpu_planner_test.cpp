@@ -1,0 +1,198 @@
+// What the GPU planner promises: a legal plan for every layer and target, tiles that cover the layer, and launches that
+// the hardware takes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "codegen/plan/gpu_planner.h"
+#include "plan_testing.h"
+
+namespace unstride::plan {
+namespace {
+
+const GpuTarget& hopper() {
+  return *gpu_target("cuda:sm_90a");
+}
+
+// With the types and channels that make a difference to tiles.
+std::vector<LayerSpec> varied_layers() {
+  std::vector<LayerSpec> layers = {layer(512, 256, 16, 8),    layer(1026, 1, 1024, 256), layer(80, 80, 1024, 256),
+                                   layer(1, 1, 1, 1),         layer(3, 5, 7, 3, 2),      layer(2, 2, 9, 1, 1000),
+                                   layer(16, 8, 40, 1000003), layer(4, 4, 100, 1)};
+  for (LayerSpec& spec : std::vector(layers)) {
+    spec.dtype = DType::float64;
+    layers.push_back(spec);
+    spec.dtype = DType::bfloat16;
+    layers.push_back(spec);
+  }
+  LayerSpec depthwise = layer(768, 768, 12, 2);
+  depthwise.groups = 768;
+  layers.push_back(depthwise);
+  return layers;
+}
+
+TEST(GpuPlanner, FindsALegalPlanForEveryLayerAndTarget) {
+  for (const GpuTarget& target : gpu_targets())
+    for (const LayerSpec& spec : varied_layers()) {
+      const GpuProblem problem(spec, target);
+      const GpuPlanChoice choice = choose_gpu_plan(problem);
+      for (const GpuTile& tile : choice.plan.tiles)
+        EXPECT_EQ(strategy_of(tile).why_illegal(problem, tile), "") << target.name << " " << to_json(spec);
+      // Forced, it is the same plan.
+      EXPECT_EQ(choose_gpu_plan(problem, to_string(choice.plan)).plan, choice.plan);
+    }
+}
+
+TEST(GpuPlanner, FindsAPlanForEverySmallLayer) {
+  for_each_small_layer([](const LayerSpec& spec) {
+    const GpuProblem problem(spec, hopper());
+    EXPECT_FALSE(choose_gpu_plan(problem).plan.tiles.empty()) << to_json(spec);
+  });
+}
+
+TEST(GpuPlanner, EveryEnumeratedTileIsLegalAndCanBeLaunched) {
+  for (const GpuTarget& target : gpu_targets())
+    for (const LayerSpec& spec : varied_layers()) {
+      const GpuProblem problem(spec, target);
+      for (const GpuStrategy* strategy : gpu_strategies())
+        for (const GpuTile& tile : strategy->enumerate(problem)) {
+          ASSERT_EQ(strategy->why_illegal(problem, tile), "") << plan::to_string(tile);
+          const GpuLaunch launch = strategy->launch(problem, tile, 2, 1000);
+          EXPECT_GT(launch.blocks, 0);
+          EXPECT_TRUE(launch.threads % 32 == 0 && launch.threads <= 1024);
+          EXPECT_LE(launch.shared_bytes, target.shared_bytes_per_block);
+          EXPECT_EQ(strategy->launch(problem, tile, 0, 1000).blocks, 0);
+        }
+    }
+}
+
+TEST(GpuPlanner, TilesOfOneKernelReadTheSameWeights) {
+  for (const LayerSpec& spec : varied_layers()) {
+    const GpuProblem problem(spec, hopper());
+    std::set<std::string> layouts;
+    for (const GpuTile& tile : choose_gpu_plan(problem).plan.tiles)
+      layouts.insert(strategy_of(tile).weight_layout(problem, tile));
+    EXPECT_EQ(layouts.size(), 1u) << to_json(spec);
+  }
+}
+
+TEST(GpuPlanner, EveryTileOfAPlanRunsSomeCall) {
+  const GpuProblem problem(layer(512, 256, 16, 8), hopper());
+  const GpuPlan plan = choose_gpu_plan(problem).plan;
+  std::set<std::size_t> used;
+  for (const std::int64_t batch : {1, 16})
+    for (std::int64_t columns = 1; columns < (std::int64_t{1} << 40); columns = columns * 5 / 4 + 1) {
+      const std::size_t index = variant_for(problem, plan, batch, columns);
+      ASSERT_LT(index, plan.tiles.size());
+      used.insert(index);
+    }
+  EXPECT_EQ(used.size(), plan.tiles.size());
+}
+
+TEST(GpuPlanner, AnotherTargetIsWhyATileIsIllegal) {
+  // Two stages of 64 KB.
+  const std::string tile =
+      "ffma order=channels rows=8 row_threads=16 other_threads=1 column_groups=2 column_threads=16 channel_block=64 "
+      "tap_block=2 blocks_per_multiprocessor=1";
+  const LayerSpec spec = layer(512, 256, 16, 8);
+  EXPECT_THROW(choose_gpu_plan({spec, *gpu_target("cuda:sm_75")}, tile), ArgumentError);
+}
+
+TEST(GpuPlanner, RefusesTilesThatBreakARule) {
+  const GpuProblem dilated(layer(4, 4, 40, 2, 3), hopper());
+  const auto wrong = [&](gpu::FfmaTile tile) { return ffma.why_illegal(dilated, tile); };
+  const gpu::FfmaTile legal{.rows = 4, .row_threads = 1, .other_threads = 2, .channel_block = 4, .tap_block = 20};
+  ASSERT_EQ(wrong(legal), "");
+  const auto with = [&](auto member, auto value) {
+    gpu::FfmaTile tile = legal;
+    tile.*member = value;
+    return wrong(tile);
+  };
+  using T = gpu::FfmaTile;
+  EXPECT_NE(with(&T::order, gpu::Rows::phases), "");
+  EXPECT_NE(with(&T::rows, 3), "");
+  EXPECT_NE(with(&T::column_threads, 3), "");
+  EXPECT_NE(with(&T::column_threads, 1024), "");
+  EXPECT_NE(with(&T::column_groups, 5), "");
+  EXPECT_NE(with(&T::channel_block, 5), "");
+  EXPECT_NE(with(&T::tap_block, 8), "") << "with more than one channel at a time";
+  EXPECT_NE(with(&T::rows, 1 << 30), "");
+}
+
+TEST(GpuPlanner, NamesAStrategyThatCannotComputeTheLayer) {
+  const GpuProblem problem(layer(512, 256, 16, 8), hopper());
+  EXPECT_THROW(choose_gpu_plan(problem, "depthwise"), ArgumentError);
+  EXPECT_THROW(choose_gpu_plan(problem, "row_lanes"), ArgumentError);
+  EXPECT_EQ(choose_gpu_plan(problem, "ffma").plan.strategy(), "ffma");
+}
+
+TEST(GpuPlanner, ExplainsItsChoice) {
+  const GpuProblem problem(layer(512, 256, 16, 8), hopper());
+  const GpuPlanChoice choice = choose_gpu_plan(problem);
+  const std::string text = explain(problem, choice);
+  EXPECT_NE(text.find(to_string(choice.plan)), text.npos);
+  EXPECT_NE(text.find("132 multiprocessors"), text.npos);
+}
+
+TEST(GpuProblem, RefusesLayersThatKernelsCannotCount) {
+  EXPECT_THROW(GpuProblem(layer(1, 1, 2, std::int64_t{1} << 41), hopper()), SpecError);
+  EXPECT_THROW(GpuProblem(layer(1, 1, 3, 1, std::int64_t{1} << 30), hopper()), SpecError);
+  EXPECT_THROW(GpuProblem(layer(std::int64_t{1} << 20, 1, 2048, 1), hopper()), SpecError);
+}
+
+TEST(GpuTarget, CodeRunsOnDevicesOfItsMajorVersionThatAreNotOlder) {
+  const auto name = [](int major, int minor) {
+    const GpuTarget* target = gpu_target_for(major, minor);
+    return target == nullptr ? "none" : std::string(target->name);
+  };
+  EXPECT_EQ(name(7, 0), "none");
+  EXPECT_EQ(name(7, 5), "cuda:sm_75");
+  EXPECT_EQ(name(8, 0), "cuda:sm_80");
+  EXPECT_EQ(name(8, 7), "cuda:sm_86");
+  EXPECT_EQ(name(8, 9), "cuda:sm_89");
+  EXPECT_EQ(name(9, 0), "cuda:sm_90a");
+  EXPECT_EQ(name(9, 1), "none");
+  EXPECT_EQ(name(10, 3), "cuda:sm_100");
+  EXPECT_EQ(name(12, 1), "cuda:sm_120");
+  EXPECT_EQ(name(11, 0), "none");
+}
+
+// The kernels' constants against the host's, which tests/plan/polyphase_test.cpp checks by brute force.
+TEST(GpuPolyphase, AgreesWithTheHost) {
+  for_each_small_layer([](const LayerSpec& spec) {
+    const Polyphase host(spec);
+    const gpu::Polyphase device = GpuProblem(spec, hopper()).layer.polyphase();
+    ASSERT_EQ(device.tap_step(), host.tap_step);
+    ASSERT_EQ(device.input_step(), host.input_step);
+    ASSERT_EQ(device.phases(), host.phases());
+    ASSERT_EQ(device.reach(), host.reach());
+    std::set<std::int64_t> with_taps;
+    for (std::int64_t tap = 0; tap < host.phases(); ++tap) {
+      ASSERT_EQ(device.phase(tap), host.phase(tap));
+      ASSERT_EQ(device.delay(tap), host.delay(tap));
+      ASSERT_EQ(device.taps(tap), host.taps(tap));
+      ASSERT_EQ(device.first_tap(host.phase(tap)), tap);
+      with_taps.insert(host.phase(tap));
+    }
+    for (std::int64_t phase = 0; phase < spec.stride; ++phase)
+      ASSERT_EQ(device.first_tap(phase) == -1, !with_taps.contains(phase));
+  });
+}
+
+TEST(GpuPolyphase, CountsTheSameColumnsAsTheHost) {
+  for (const std::int64_t padding : {0, 1, 5})
+    for (const std::int64_t length : {1, 2, 7, 100}) {
+      LayerSpec spec = layer(1, 1, 16, 3);
+      spec.padding = padding;
+      spec.trim = {2, 1};
+      const Columns host(spec, length);
+      const gpu::Layer device = GpuProblem(spec, hopper()).layer;
+      EXPECT_EQ(device.first_column(), host.first);
+      EXPECT_EQ(gpu::columns_of(device, length), host.count);
+    }
+}
+
+}  // namespace
+}  // namespace unstride::plan
