@@ -15,8 +15,8 @@ constexpr std::array strategies = {&ffma, &gpu_depthwise};
 
 // Kernels count these in 32 bits.
 constexpr std::int64_t most = std::int64_t{1} << 30;
-// Columns times stride must fit 64 bits with room to spare.
-constexpr std::int64_t most_stride = std::int64_t{1} << 40;
+// Of two numbers below it the product fits 64 bits.
+constexpr std::int64_t most_stride = std::int64_t{1} << 31;
 
 void require_within_limits(const LayerSpec& spec, const Polyphase& polyphase) {
   const auto refuse = [](std::string_view field, std::int64_t value, std::string_view what, std::int64_t bound) {
