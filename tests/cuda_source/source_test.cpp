@@ -1,4 +1,5 @@
 // Sources of kernels: byte for byte what they were, and what they promise whatever the layer.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -18,7 +19,7 @@ std::string contents(const std::string& path) {
 
 TEST(CudaSource, IsTheGoldenOne) {
   for (const GoldenSource& golden : golden_sources())
-    EXPECT_EQ(golden.text(), contents(GOLDEN_FOLDER "/" + golden.name + ".txt"))
+    EXPECT_EQ(golden.text(), contents(fmt::format("{}/{}.txt", GOLDEN_FOLDER, golden.name)))
         << "if that is meant, run make_cuda_golden (tests/cuda_source/CMakeLists.txt)";
 }
 
@@ -44,7 +45,7 @@ TEST(CudaSource, HasAFunctionForEachTile) {
     const std::size_t tiles = plan::parse_gpu_plan(golden.plan).tiles.size();
     const std::string text = golden.text();
     for (std::size_t i = 0; i <= tiles; ++i)
-      EXPECT_EQ(text.find(" " + kernel_symbol(i) + "(") != text.npos, i < tiles) << golden.name << " " << i;
+      EXPECT_EQ(text.find(fmt::format(" {}(", kernel_symbol(i))) != text.npos, i < tiles) << golden.name << " " << i;
   }
 }
 
