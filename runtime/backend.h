@@ -1,4 +1,5 @@
-// What the engine asks of a compiler for one kind of device. There is one for CPUs; Engine knows no other details.
+// What the engine asks of a compiler for one kind of device. There is one for CPUs and one for NVIDIA GPUs; Engine
+// knows no other details.
 #pragma once
 
 #include <atomic>
@@ -7,11 +8,16 @@
 #include <vector>
 
 #include "cache/layered_cache.h"
+#include "runtime/environment.h"
 #include "runtime/tuning/record.h"
 #include "runtime/tuning/subject.h"
 #include "unstride/engine.hpp"
 
 namespace unstride {
+
+namespace cuda {
+class Libraries;
+}
 
 /// Arguments of Kernel::run, checked: the sizes fit, pitches are filled in.
 struct CheckedRun {
@@ -22,6 +28,7 @@ struct CheckedRun {
   std::int64_t input_pitch = 0, output_pitch = 0;
   int threads = 1;
   Executor* executor = nullptr;
+  void* stream = nullptr;
 };
 
 struct Kernel::Impl {
@@ -78,6 +85,8 @@ class Backend {
   virtual CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) = 0;
   virtual PlannedKey key(const LayerSpec& spec, const CompileOptions& options) = 0;
   virtual std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) = 0;
+  /// What it calls its targets, without looking at the machine.
+  virtual std::vector<std::string> target_names() const = 0;
   virtual std::vector<TargetInfo> targets() = 0;
   /// What tuning measures. Throws TargetError where plans cannot be measured.
   virtual Tunable tunable(const LayerSpec& spec, const TunableOptions& options);
@@ -91,6 +100,10 @@ inline Tunable Backend::tunable(const LayerSpec&, const TunableOptions& options)
 
 /// With `threads` threads of its own. Null in a build without LLVM.
 std::unique_ptr<Backend> make_cpu_backend(int threads, BackendContext context);
+/// Null in a build without CUDA. The libraries are opened when they are first needed.
+std::unique_ptr<Backend> make_cuda_backend(std::shared_ptr<cuda::Libraries> libraries, BackendContext context);
+/// Null in a build without CUDA.
+std::shared_ptr<cuda::Libraries> make_cuda_libraries(const Environment& environment);
 /// What `threads` = 0 stands for.
 int default_threads();
 

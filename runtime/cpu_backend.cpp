@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <optional>
 
 #include "codegen/cpu/compile.h"
@@ -16,25 +15,12 @@
 #include "runtime/cpu/thread_pool.h"
 #include "runtime/cpu_subject.h"
 #include "runtime/processor.h"
+#include "runtime/stopwatch.h"
 #include "runtime/tuned_plans.h"
 
 namespace unstride {
 
 namespace {
-
-class Stopwatch {
- public:
-  /// Milliseconds since construction or the last call.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double, std::milli> elapsed = now - start_;
-    start_ = now;
-    return elapsed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 struct CpuWeights final : PackedWeights::Impl {
   cpu::PackedWeightSets layer;
@@ -54,6 +40,7 @@ class CpuKernelImpl final : public Kernel::Impl {
   }
 
   void run(const CheckedRun& run) const override {
+    if (run.stream) throw ArgumentError("stream: is for kernels of CUDA targets; this one runs on the CPU");
     kernel_.run({.x = run.x.data,
                  .weights = static_cast<const CpuWeights&>(run.weights).layer,
                  .y = run.y.data,
@@ -160,8 +147,17 @@ class CpuBackend final : public Backend {
         return cpu::compile(problem, choice.plan, cpu::Output::assembly);
       case Emit::object:
         return cpu::compile(problem, choice.plan, cpu::Output::object);
+      case Emit::cuda:
+      case Emit::ptx:
+      case Emit::cubin:
+        break;
     }
-    throw ArgumentError("emit: unknown kind of output");
+    throw ArgumentError("emit: a CPU target has a plan, IR, assembly and an object; the rest is for CUDA targets");
+  }
+
+  std::vector<std::string> target_names() const override {
+    const auto names = cpu::target_names();
+    return {names.begin(), names.end()};
   }
 
   Tunable tunable(const LayerSpec& spec, const TunableOptions& options) override {
@@ -341,6 +337,9 @@ int default_threads() {
 
 #else
 
+#include <algorithm>
+#include <thread>
+
 #include "runtime/backend.h"
 
 namespace unstride {
@@ -349,7 +348,7 @@ std::unique_ptr<Backend> make_cpu_backend(int, BackendContext) {
   return nullptr;
 }
 int default_threads() {
-  return 1;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace unstride

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "runtime/backend.h"
 #include "runtime/engine_impl.h"
@@ -12,8 +14,7 @@ namespace unstride {
 
 namespace {
 
-cache::LayeredOptions cache_options(const CacheOptions& options) {
-  const Environment environment = read_environment();
+cache::LayeredOptions cache_options(const CacheOptions& options, const Environment& environment) {
   cache::LayeredOptions result;
   result.mode = cache_mode(options, environment);
   result.root = cache_directory(options, environment);
@@ -30,11 +31,15 @@ cache::LayeredOptions cache_options(const CacheOptions& options) {
 
 }  // namespace
 
-Engine::Impl::Impl(const EngineOptions& options)
+Engine::Impl::Impl(const EngineOptions& options) : Impl(options, read_environment()) {}
+
+Engine::Impl::Impl(const EngineOptions& options, const Environment& environment)
     : threads(options.threads > 0 ? options.threads : default_threads()),
-      cache(cache_options(options.cache)),
+      cache(cache_options(options.cache, environment)),
       limits{options.cache.max_bytes, options.cache.max_entries},
-      cpu(make_cpu_backend(threads, {cache, counters})) {}
+      cuda_libraries(make_cuda_libraries(environment)),
+      cpu(make_cpu_backend(threads, {cache, counters})),
+      cuda(make_cuda_backend(cuda_libraries, {cache, counters})) {}
 
 Backend& Engine::Impl::backend(std::string_view target) const {
   const std::string_view kind = target.substr(0, target.find(':'));
@@ -42,7 +47,10 @@ Backend& Engine::Impl::backend(std::string_view target) const {
     if (!cpu) throw TargetError("target: cpu: this build has no LLVM (UNSTRIDE_LLVM=OFF) and cannot compile for CPUs");
     return *cpu;
   }
-  if (kind == "cuda") throw TargetError(fmt::format("target: {}: this build has no CUDA back end", target));
+  if (kind == "cuda") {
+    if (!cuda) throw TargetError(fmt::format("target: {}: this build has no CUDA (UNSTRIDE_CUDA=OFF)", target));
+    return *cuda;
+  }
   throw TargetError(fmt::format("target: \"{}\": unknown; a target starts with cpu or cuda", target));
 }
 
@@ -74,7 +82,17 @@ std::string Engine::emit(const LayerSpec& spec, Emit what, const CompileOptions&
 }
 
 std::vector<TargetInfo> Engine::targets() const {
-  return impl_->cpu ? impl_->cpu->targets() : std::vector<TargetInfo>{};
+  std::vector<TargetInfo> result;
+  for (Backend* backend : {impl_->cpu.get(), impl_->cuda.get()})
+    if (backend) std::ranges::move(backend->targets(), std::back_inserter(result));
+  return result;
+}
+
+std::vector<std::string> Engine::target_names() const {
+  std::vector<std::string> result;
+  for (const Backend* backend : {impl_->cpu.get(), impl_->cuda.get()})
+    if (backend) std::ranges::move(backend->target_names(), std::back_inserter(result));
+  return result;
 }
 
 int Engine::threads() const noexcept {

@@ -11,6 +11,7 @@ namespace unstride {
 
 struct Engine::Impl {
   explicit Impl(const EngineOptions& options);
+  Impl(const EngineOptions& options, const Environment& environment);
 
   /// Throws TargetError for a target of a kind that this build does not have.
   Backend& backend(std::string_view target) const;
@@ -19,7 +20,8 @@ struct Engine::Impl {
   Counters counters;
   cache::LayeredCache cache;
   cache::Limits limits;
-  std::unique_ptr<Backend> cpu;
+  std::shared_ptr<cuda::Libraries> cuda_libraries;
+  std::unique_ptr<Backend> cpu, cuda;
   KernelTable kernels;
 };
 

@@ -39,6 +39,12 @@ Environment read_environment() {
   environment.xdg_runtime_dir = variable("XDG_RUNTIME_DIR");
   environment.home = variable("HOME");
   if (!is_absolute(environment.home)) environment.home = home_by_password_file();
+  environment.nvrtc = variable("UNSTRIDE_NVRTC");
+  environment.cuda_driver = variable("UNSTRIDE_CUDA_DRIVER");
+  environment.cuda_home = variable("CUDA_HOME");
+  environment.cuda_path = variable("CUDA_PATH");
+  environment.virtual_env = variable("VIRTUAL_ENV");
+  environment.conda_prefix = variable("CONDA_PREFIX");
   return environment;
 }
 

@@ -16,6 +16,10 @@ struct Environment {
   std::string xdg_cache_home;             ///< XDG_CACHE_HOME
   std::string xdg_runtime_dir;            ///< XDG_RUNTIME_DIR
   std::string home;                       ///< HOME, else by the password file
+  std::string nvrtc;                      ///< UNSTRIDE_NVRTC: the library or its folder
+  std::string cuda_driver;                ///< UNSTRIDE_CUDA_DRIVER: likewise
+  std::string cuda_home, cuda_path;       ///< CUDA_HOME, CUDA_PATH: toolkits
+  std::string virtual_env, conda_prefix;  ///< VIRTUAL_ENV, CONDA_PREFIX: where pip installs
 };
 
 /// Empty variables count as unset. A program that runs with raised privileges (setuid) sees none of them.

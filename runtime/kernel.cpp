@@ -136,7 +136,8 @@ void Kernel::run(ConstBuffer x, const PackedWeights& weights, Buffer y, const Ru
               .input_pitch = input_pitch,
               .output_pitch = output_pitch,
               .threads = options.threads > 0 ? options.threads : kernel.default_threads,
-              .executor = options.executor});
+              .executor = options.executor,
+              .stream = options.stream});
 }
 
 std::int64_t PackedWeights::non_finite_count() const noexcept {

@@ -16,7 +16,7 @@ std::size_t KernelTable::Hash::operator()(const Request& request) const noexcept
 
 std::shared_ptr<const Kernel::Impl> KernelTable::find(const LayerSpec& spec, const CompileOptions& options) const {
   const std::lock_guard lock(mutex_);
-  const auto found = kernels_.find({spec, options.target, options.plan});
+  const auto found = kernels_.find({spec, options.target, options.plan, options.device});
   return found == kernels_.end() ? nullptr : found->second;
 }
 
@@ -24,7 +24,7 @@ void KernelTable::insert(const LayerSpec& spec, const CompileOptions& options,
                          std::shared_ptr<const Kernel::Impl> kernel) {
   const std::lock_guard lock(mutex_);
   if (kernels_.size() >= enough) std::erase_if(kernels_, [](const auto& item) { return item.second.use_count() == 1; });
-  kernels_.insert_or_assign({spec, options.target, options.plan}, std::move(kernel));
+  kernels_.insert_or_assign({spec, options.target, options.plan, options.device}, std::move(kernel));
 }
 
 void KernelTable::clear() {

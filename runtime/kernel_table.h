@@ -23,6 +23,7 @@ class KernelTable {
   struct Request {
     LayerSpec spec;
     std::string target, plan;
+    int device = 0;
     friend bool operator==(const Request&, const Request&) = default;
   };
   struct Hash {

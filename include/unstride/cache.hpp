@@ -108,7 +108,7 @@ UNSTRIDE_API std::string to_string(const CacheExplanation::Difference& differenc
 
 /// What an engine has done since it was made.
 struct EngineStatistics {
-  std::int64_t compilations = 0;  ///< how often LLVM's code generation was entered
+  std::int64_t compilations = 0;  ///< how often a compiler was entered: LLVM's code generation, or NVRTC
   std::int64_t hits = 0;          ///< kernels found on disk or in a bundle
   std::int64_t misses = 0;
   std::int64_t reused = 0;  ///< compile() calls that were answered from memory

@@ -18,14 +18,15 @@ namespace unstride {
 
 // NOLINTBEGIN(google-explicit-constructor): any contiguous elements are meant to convert.
 
-/// Read-only elements in host memory, and their type. Spans and vectors of float, double, Float16 or BFloat16 convert.
+/// Read-only elements and their type, in host memory or, for kernels of CUDA targets, in memory of the device. Spans
+/// and vectors of float, double, Float16 or BFloat16 convert.
 struct ConstBuffer {
   const void* data = nullptr;
   std::int64_t size = 0;  ///< in elements
   DType dtype = DType::float32;
 
   ConstBuffer() = default;
-  /// For 16-bit elements that are held as another type of that size.
+  /// For 16-bit elements that are held as another type of that size, and for memory of a device.
   ConstBuffer(const void* elements, std::int64_t count, DType type) : data(elements), size(count), dtype(type) {}
   template <Element T>
   ConstBuffer(std::span<const T> s) : ConstBuffer(s.data(), std::ssize(s), dtype_of<T>) {}
@@ -35,7 +36,7 @@ struct ConstBuffer {
   ConstBuffer(const std::vector<T>& v) : ConstBuffer(std::span<const T>(v)) {}
 };
 
-/// Writable elements in host memory, and their type.
+/// Writable elements and their type, in host memory or in memory of a device.
 struct Buffer {
   void* data = nullptr;
   std::int64_t size = 0;  ///< in elements
@@ -59,6 +60,8 @@ struct RunOptions {
   std::int64_t output_size = 0;   ///< wanted output length; 0 means output_length(L) of the spec
   int threads = 0;                ///< at most this many threads; 0 means the engine's number
   Executor* executor = nullptr;   ///< the caller's threads; null means the engine's own
+  /// CUDA targets: the CUstream (or cudaStream_t) to run on; null means the device's default stream.
+  void* stream = nullptr;
 };
 
 /// A layer's weights and bias, arranged for one kernel. Cheap to copy, safe to share.
@@ -86,7 +89,7 @@ struct TunedRange {
 
 /// What one compilation cost and produced.
 struct CompileInfo {
-  std::string target;            ///< "cpu:x86-64-v4 (host)", ...
+  std::string target;            ///< "cpu:x86-64-v4 (...)", "cuda:sm_90a (...)"
   std::string plan;              ///< the plan in the form that CompileOptions::plan accepts
   std::string cache;             ///< "hit", "miss" or "off"
   std::string cache_where = {};  ///< of a hit: the cache's directory or the bundle
@@ -120,6 +123,10 @@ class UNSTRIDE_API Kernel {
   /// output_length(L), or of options.output_size, which stands for another output_padding. Never compiles; allocates
   /// nothing once a thread's scratch memory has grown to the kernel's need. Throws ArgumentError (wrong size or type)
   /// or SpecError (no such length).
+  ///
+  /// Of a CUDA target: x and y are memory of the kernel's device; the call puts one launch on options.stream and
+  /// returns. It neither allocates nor waits, so a stream may be given that is being captured into a graph. threads and
+  /// executor mean nothing there.
   void run(ConstBuffer x, const PackedWeights& weights, Buffer y, const RunOptions& options) const;
 
   struct Impl;
@@ -137,14 +144,17 @@ struct EngineOptions {
 
 struct CompileOptions {
   /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512), "cpu:x86-64-v4+amx-bf16" (and,
-  /// for fast math, AMX).
+  /// for fast math, AMX); "cuda" (the machine's NVIDIA GPU), "cuda:sm_90a" and others, which `Engine::targets` lists.
   std::string target = "cpu";
   /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
   std::string plan = {};
+  /// CUDA targets: the device that the kernel is loaded on, and its weights, as the driver counts them.
+  int device = 0;
 };
 
 /// What `Engine::emit` can produce for a layer.
-enum class Emit { plan, ir, assembly, object };
+/// CPU targets have a plan, LLVM IR, assembly and an object; CUDA targets a plan, CUDA C++, PTX and a cubin.
+enum class Emit { plan, ir, assembly, object, cuda, ptx, cubin };
 
 struct TargetInfo {
   std::string name;         ///< as CompileOptions::target takes it
@@ -176,7 +186,8 @@ class UNSTRIDE_API Engine {
   CacheCheck cache_check(bool remove_corrupt);                                 ///< reads every byte
   std::int64_t cache_prune(std::int64_t max_bytes, std::int64_t max_entries);  ///< to 80 % of these; entries removed
   std::int64_t cache_clear();                                                  ///< entries removed; bundles stay
-  /// The payload of an entry: for CPUs a relocatable ELF object. Throws ArgumentError when there is no such key.
+  /// The payload of an entry: for CPUs a relocatable ELF object, for GPUs a cubin. Throws ArgumentError when there is
+  /// no such key.
   std::string cache_extract(const std::string& key) const;
 
   EngineStatistics statistics() const;
@@ -187,15 +198,20 @@ class UNSTRIDE_API Engine {
   /// layer is in the report.
   TuneReport tune(const std::vector<TuneRequest>& requests, const TuneOptions& options = {}) const;
 
-  /// The chosen plan and its rivals (text), LLVM IR (text), assembly (text) or a relocatable object (bytes).
+  /// The chosen plan and its rivals (text), LLVM IR (text), assembly (text) or a relocatable object (bytes); for CUDA
+  /// targets the source of the kernel (text), PTX (text) or a cubin (bytes), none of which needs a GPU.
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options = {}) const;
 
+  /// What this build knows, and what of it this machine can do: looks for GPUs, which may take a while.
   std::vector<TargetInfo> targets() const;
+  /// The names alone, without looking at the machine.
+  std::vector<std::string> target_names() const;
   int threads() const noexcept;
 
   struct Impl;
 
  private:
+  friend struct DeviceAccess;
   std::shared_ptr<Impl> impl_;
 };
 

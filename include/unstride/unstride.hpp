@@ -8,6 +8,7 @@
 #pragma once
 
 #include "unstride/conv_transpose1d.hpp"
+#include "unstride/device.hpp"
 #include "unstride/element.hpp"
 #include "unstride/engine.hpp"
 #include "unstride/error.hpp"

@@ -113,7 +113,7 @@ std::vector<std::string> nvrtc_folders(const LibraryPlaces& places) {
 
 SharedLibrary open_nvrtc(const LibraryPlaces& places) {
   return open(
-      {.what = "NVRTC, which compiles CUDA",
+      {.what = "NVRTC (the CUDA compiler)",
        .variable = "UNSTRIDE_NVRTC",
        .advice = "install a CUDA toolkit or `pip install nvidia-cuda-nvrtc` (nvidia-cuda-nvrtc-cu12 for CUDA 12), "
                  "or set UNSTRIDE_NVRTC to the library or its folder"},

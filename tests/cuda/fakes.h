@@ -42,6 +42,7 @@ struct FakeDriver {
       "ELF";
   int static_shared = 0;
   void (*on_launch)(const FakeLaunch&) = nullptr;
+  bool keeps_account = true;  ///< without, a call allocates nothing itself
 
   // Kept account of.
   std::mutex mutex = {};

@@ -1,4 +1,4 @@
-// unstride compile: show or save what the compiler makes of specs, from the plan to the object file.
+// unstride compile: show or save what the compiler makes of specs, from the plan to the object file or the cubin.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -31,17 +31,18 @@ struct Arguments {
 };
 
 struct Product {
-  std::string_view name;       // as --emit takes it
-  std::optional<Emit> emit;    // nothing: this build cannot make it
+  std::string_view name;  // as --emit takes it
+  Emit emit;
+  std::string_view target;     // the kind of target that has it; empty: every one
   std::string_view extension;  // of its files
   std::string_view comment;    // what begins a comment in it; empty for binary products
 };
 
 constexpr std::array products = {
-    Product{"plan", Emit::plan, ".plan.txt", "#"}, Product{"ir", Emit::ir, ".ll", ";"},
-    Product{"asm", Emit::assembly, ".s", "#"},     Product{"cuda", std::nullopt, ".cu", "//"},
-    Product{"ptx", std::nullopt, ".ptx", "//"},    Product{"obj", Emit::object, ".o", ""},
-    Product{"cubin", std::nullopt, ".cubin", ""},
+    Product{"plan", Emit::plan, "", ".plan.txt", "#"},   Product{"ir", Emit::ir, "cpu", ".ll", ";"},
+    Product{"asm", Emit::assembly, "cpu", ".s", "#"},    Product{"obj", Emit::object, "cpu", ".o", ""},
+    Product{"cuda", Emit::cuda, "cuda", ".cu", "//"},    Product{"ptx", Emit::ptx, "cuda", ".ptx", "//"},
+    Product{"cubin", Emit::cubin, "cuda", ".cubin", ""},
 };
 
 const Product& find_product(std::string_view name) {
@@ -55,9 +56,13 @@ const Product& find_product(std::string_view name) {
 
 // Refuses what cannot be made or has nowhere to go, before any work.
 void require_usable(const Product& product, const Arguments& arguments, std::size_t count, bool json) {
-  if (!product.emit) {
-    throw UsageError(
-        fmt::format("--emit: {}: this build has no CUDA back end; must be plan, ir, asm or obj", product.name));
+  const std::string kind = arguments.target.substr(0, arguments.target.find(':'));
+  if (!product.target.empty() && product.target != kind) {
+    std::vector<std::string_view> names;
+    for (const Product& other : products)
+      if (other.target.empty() || other.target == kind) names.push_back(other.name);
+    throw UsageError(fmt::format("--emit: {}: is made for {} targets; for {} it must be one of {}", product.name,
+                                 product.target, arguments.target, fmt::join(names, ", ")));
   }
   const bool is_binary = product.comment.empty();
   if (!is_binary || !arguments.folder.empty()) return;
@@ -88,10 +93,10 @@ std::vector<fs::path> output_paths(const std::vector<NamedSpec>& specs, const Pr
 Outcome compile(const Arguments& arguments, bool json) {
   const Product& product = find_product(arguments.emit);
   SpecInput input = read_specs(arguments.specs);
-  require_usable(product, arguments, input.specs.size(), json);
   // emit() makes everything anew, but by the plan of a bundle where there is one, as `run` does.
   const Engine engine = open_cache(arguments.cache, CacheMode::read_only);
   require_known_target(engine, arguments.target);
+  require_usable(product, arguments, input.specs.size(), json);
   const bool to_files = !arguments.folder.empty();
   std::vector<fs::path> paths;
   if (to_files) {
@@ -109,7 +114,7 @@ Outcome compile(const Arguments& arguments, bool json) {
     const NamedSpec& named = input.specs[k];
     progress.update(static_cast<std::int64_t>(k), named.source);
     try {
-      std::string made = engine.emit(named.spec, *product.emit, {.target = arguments.target, .plan = arguments.plan});
+      std::string made = engine.emit(named.spec, product.emit, {.target = arguments.target, .plan = arguments.plan});
       Json entry = {{"source", named.source}, {"spec", Json::parse(to_json(named.spec))}, {"bytes", made.size()}};
       if (to_files) {
         tools::write_file(paths[k], {made});
@@ -133,20 +138,24 @@ Outcome compile(const Arguments& arguments, bool json) {
 }  // namespace
 
 Subcommand add_compile(CLI::App& root) {
-  CLI::App* app = root.add_subcommand("compile", "Print or save what is made of specs: plan, IR, assembly, object");
+  CLI::App* app =
+      root.add_subcommand("compile", "Print or save what is made of specs: plan, IR, assembly, CUDA C++, binary");
   const auto arguments = std::make_shared<Arguments>();
   app->add_option("SPEC", arguments->specs, "a JSON file with a spec or an array of specs, or - for standard input")
       ->required()
       ->type_name("");
   add_compile_options(*app, arguments->target, arguments->plan);
-  app->add_option("--emit", arguments->emit, "plan, ir, asm or obj")->type_name("KIND")->capture_default_str();
+  app->add_option("--emit", arguments->emit, "plan; for cpu ir, asm or obj; for cuda cuda, ptx or cubin")
+      ->type_name("KIND")
+      ->capture_default_str();
   app->add_option("-o", arguments->folder, "write one file per spec into this folder")->type_name("DIR");
   add_bundle_places(*app, arguments->cache);
   app->footer(
       "Examples:\n"
       "  unstride compile layer.json\n"
       "  unstride compile layer.json --target cpu:x86-64-v4 --emit asm | less\n"
-      "  unstride compile layers.json --emit obj -o build/kernels");
+      "  unstride compile layers.json --emit obj -o build/kernels\n"
+      "  unstride compile layer.json --target cuda:sm_90a --emit cuda");
   return {app, [arguments](bool json) { return compile(*arguments, json); }};
 }
 

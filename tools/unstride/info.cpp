@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "tools/unstride/cache_options.h"
+#include "tools/unstride/cache_text.h"
 #include "tools/unstride/subcommand.h"
+#include "unstride/device.hpp"
 #include "unstride/engine.hpp"
 
 namespace unstride::command {
@@ -22,6 +25,48 @@ const char* ability(const TargetInfo& target) {
   return target.compiles ? "compiles" : "-";
 }
 
+// Nothing in a build without CUDA.
+std::optional<CudaInfo> find_cuda(const Engine& engine) {
+  try {
+    return cuda_info(engine);
+  } catch (const TargetError&) {
+    return {};
+  }
+}
+
+Json to_report(const CudaInfo& cuda) {
+  const auto library = [](const std::string& version, const std::string& path, const std::string& error) -> Json {
+    if (!error.empty()) return {{"error", error}};
+    return {{"version", version}, {"path", path}};
+  };
+  Json devices = Json::array();
+  for (const DeviceInfo& device : cuda.devices) {
+    devices.push_back({{"index", device.index},
+                       {"name", device.name},
+                       {"target", device.target.empty() ? Json(nullptr) : Json(device.target)},
+                       {"multiprocessors", device.multiprocessors},
+                       {"memory_bytes", device.memory_bytes}});
+  }
+  return {{"nvrtc", library(cuda.nvrtc_version, cuda.nvrtc_path, cuda.nvrtc_error)},
+          {"driver", library(cuda.driver_version, cuda.driver_path, cuda.driver_error)},
+          {"devices", std::move(devices)}};
+}
+
+std::string to_text(const CudaInfo& cuda) {
+  const auto library = [](const std::string& version, const std::string& path, const std::string& error) {
+    return error.empty() ? fmt::format("{}, {}", version, path) : error;
+  };
+  std::string text =
+      fmt::format("NVRTC     {}\ndriver    {}\n", library(cuda.nvrtc_version, cuda.nvrtc_path, cuda.nvrtc_error),
+                  library(cuda.driver_version, cuda.driver_path, cuda.driver_error));
+  for (const DeviceInfo& device : cuda.devices) {
+    text += fmt::format("device {}  {}, {}, {} multiprocessors, {}\n", device.index, device.name,
+                        device.target.empty() ? "no code for it" : device.target, device.multiprocessors,
+                        size_text(device.memory_bytes));
+  }
+  return text;
+}
+
 Outcome info(const CacheArguments& arguments) {
   const Engine engine({.cache = cache_options(arguments)});
   const CacheStats cache = engine.cache_stats();
@@ -30,7 +75,8 @@ Outcome info(const CacheArguments& arguments) {
   Outcome outcome;
   outcome.json["version"] = version();
   outcome.json["llvm"] = llvm_version ? Json(llvm_version) : Json(nullptr);
-  outcome.json["cuda"] = nullptr;
+  const std::optional<CudaInfo> cuda = find_cuda(engine);
+  outcome.json["cuda"] = cuda ? to_report(*cuda) : Json(nullptr);
   outcome.json["threads"] = engine.threads();
   outcome.json["cache"] = {{"directory", cache.directory.empty() ? Json(nullptr) : Json(cache.directory)},
                            {"mode", name(cache.mode)}};
@@ -42,10 +88,10 @@ Outcome info(const CacheArguments& arguments) {
                                        {"runs", target.runs}});
   }
 
-  outcome.text = fmt::format("unstride  {}\nLLVM      {}\nCUDA      {}\nthreads   {}\n", version(),
-                             llvm_version ? llvm_version : "not built in", "not built in", engine.threads());
-  outcome.text +=
-      fmt::format("cache     {} ({})\n\n", cache.directory.empty() ? "no folder" : cache.directory, name(cache.mode));
+  outcome.text = fmt::format("unstride  {}\nLLVM      {}\n", version(), llvm_version ? llvm_version : "not built in");
+  outcome.text += cuda ? to_text(*cuda) : "CUDA      not built in\n";
+  outcome.text += fmt::format("threads   {}\ncache     {} ({})\n\n", engine.threads(),
+                              cache.directory.empty() ? "no folder" : cache.directory, name(cache.mode));
   std::size_t width = 0;
   for (const TargetInfo& target : targets) width = std::max(width, target.name.size());
   for (const TargetInfo& target : targets) {

@@ -30,6 +30,10 @@ double elapsed_ms(const std::function<void()>& work) {
 }  // namespace
 
 Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs) {
+  return measure_timed([&] { return elapsed_ms(work); }, runs);
+}
+
+Timing measure_timed(const std::function<double()>& work, std::optional<std::int64_t> runs) {
   work();
   std::vector<double> times;
   double total_ms = 0;
@@ -39,7 +43,7 @@ Timing measure(const std::function<void()>& work, std::optional<std::int64_t> ru
     return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
   };
   while (!enough()) {
-    times.push_back(elapsed_ms(work));
+    times.push_back(work());
     total_ms += times.back();
     progress.update(std::ssize(times));
   }

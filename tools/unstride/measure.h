@@ -17,4 +17,7 @@ struct Timing {
 /// that the median rests on many runs of short work and long work does not take for ever.
 Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs);
 
+/// The same for work that takes its own time, and returns it in milliseconds: on a device, say.
+Timing measure_timed(const std::function<double()>& work, std::optional<std::int64_t> runs);
+
 }  // namespace unstride::command

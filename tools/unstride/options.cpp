@@ -28,19 +28,21 @@ CLI::Option* add_integer(CLI::App& app, const std::string& name, std::optional<s
 
 void add_compile_options(CLI::App& app, std::string& target, std::string& plan) {
   app.add_option("--target", target,
-                 "cpu (this machine), cpu:x86-64-v3 (AVX2), cpu:x86-64-v4 (AVX-512), cpu:x86-64-v4+amx-bf16 (AMX)")
+                 "cpu (this machine), cpu:x86-64-v3 (AVX2), cpu:x86-64-v4 (AVX-512), cpu:x86-64-v4+amx-bf16 (AMX), "
+                 "cuda (this machine's GPU), cuda:sm_90a, ...; `unstride info` lists them")
       ->type_name("T")
       ->capture_default_str();
   app.add_option("--plan", plan, "force a plan: a strategy's name, or a whole plan as `run` prints it")->type_name("P");
 }
 
 void require_known_target(const Engine& engine, const std::string& target) {
-  std::vector<std::string> names;
-  for (const TargetInfo& info : engine.targets()) names.push_back(info.name);
+  const std::vector<std::string> names = engine.target_names();
   if (names.empty() || std::ranges::find(names, target) != names.end()) return;
+  const bool has_cuda = std::ranges::find(names, "cuda") != names.end();
   const bool is_cuda = target == "cuda" || target.starts_with("cuda:");
   throw UsageError(fmt::format("--target: {}: {}; must be one of {}", target,
-                               is_cuda ? "this build has no CUDA back end" : "unknown", fmt::join(names, ", ")));
+                               is_cuda && !has_cuda ? "this build has no CUDA back end" : "unknown",
+                               fmt::join(names, ", ")));
 }
 
 }  // namespace unstride::command

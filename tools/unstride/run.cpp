@@ -13,6 +13,7 @@
 #include "tools/unstride/run_data.h"
 #include "tools/unstride/spec_input.h"
 #include "tools/unstride/subcommand.h"
+#include "unstride/device.hpp"
 #include "unstride/engine.hpp"
 
 namespace unstride::command {
@@ -27,7 +28,7 @@ struct Arguments {
   std::string output;
   std::string target = "cpu";
   std::string plan;
-  std::optional<std::int64_t> seed, threads, repeat;
+  std::optional<std::int64_t> seed, threads, repeat, device;
   bool verify = false;
   CacheArguments cache;
 };
@@ -38,6 +39,7 @@ struct Result {
   std::string planned_by;
   std::int64_t compilations = 0;
   int threads = 0;
+  std::optional<DeviceInfo> device;  ///< of a CUDA target
   std::vector<std::int64_t> input_shape, output_shape;
   std::int64_t non_finite_weights = 0;
   Timing timing;
@@ -55,6 +57,36 @@ std::vector<std::int64_t> shape_of(bool batched, std::int64_t batch, std::int64_
   return {channels, length};
 }
 
+bool is_cuda(const std::string& target) {
+  return target.starts_with("cuda");
+}
+
+// Runs and times the kernel on host memory, with the engine's threads.
+template <typename T>
+Timing run_on_cpu(const Kernel& kernel, const PackedWeights& weights, const RunData<T>& data, std::vector<T>& y,
+                  const Arguments& arguments) {
+  const auto run = [&] { kernel.run(data.x, weights, y, {.batch = data.batch, .length = data.length}); };
+  return measure(run, arguments.repeat);
+}
+
+// Copies to the device and back; the time is the device's, of the kernel alone.
+template <typename T>
+Timing run_on_device(const Engine& engine, const Kernel& kernel, const PackedWeights& weights, const RunData<T>& data,
+                     std::vector<T>& y, const Arguments& arguments) {
+  const int device = static_cast<int>(arguments.device.value_or(0));
+  const auto bytes = [](const std::vector<T>& elements) { return std::ssize(elements) * std::int64_t{sizeof(T)}; };
+  const DeviceArray device_x(engine, bytes(data.x), device), device_y(engine, bytes(y), device);
+  const DeviceStream stream(engine, device);
+  device_x.upload(data.x.data(), bytes(data.x));
+  const ConstBuffer x(device_x.data(), std::ssize(data.x), dtype_of<T>);
+  const Buffer out(device_y.data(), std::ssize(y), dtype_of<T>);
+  const RunOptions options{.batch = data.batch, .length = data.length, .stream = stream.handle()};
+  const auto run = [&] { return stream.time_ms([&] { kernel.run(x, weights, out, options); }); };
+  const Timing timing = measure_timed(run, arguments.repeat);
+  device_y.download(y.data(), bytes(y));
+  return timing;
+}
+
 template <typename T>
 Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
   const Engine engine(
@@ -64,7 +96,9 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
   const std::int64_t length = output_length(spec, data.length);
   std::vector<T> y = allocate<T>("the output", {data.batch, spec.out_channels, length});
 
-  const Kernel kernel = engine.compile(spec, {.target = arguments.target, .plan = arguments.plan});
+  const Kernel kernel = engine.compile(
+      spec,
+      {.target = arguments.target, .plan = arguments.plan, .device = static_cast<int>(arguments.device.value_or(0))});
   const PackedWeights weights = kernel.pack(data.w, data.b);
 
   Result result;
@@ -75,8 +109,12 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
   result.input_shape = shape_of(data.batched, data.batch, spec.in_channels, data.length);
   result.output_shape = shape_of(data.batched, data.batch, spec.out_channels, length);
   result.non_finite_weights = weights.non_finite_count();
-  const auto run = [&] { kernel.run(data.x, weights, y, {.batch = data.batch, .length = data.length}); };
-  result.timing = measure(run, arguments.repeat);
+  if (is_cuda(arguments.target)) {
+    result.device = cuda_info(engine).devices.at(static_cast<std::size_t>(arguments.device.value_or(0)));
+    result.timing = run_on_device(engine, kernel, weights, data, y, arguments);
+  } else {
+    result.timing = run_on_cpu(kernel, weights, data, y, arguments);
+  }
   if (result.timing.median_ms > 0) {
     result.gflops = useful_operations(spec, data.batch, data.length) / (result.timing.median_ms * 1e6);
   }
@@ -106,6 +144,7 @@ Json to_report(const LayerSpec& spec, const Result& result) {
       {"load_ms", result.info.load_ms},
       {"code_bytes", result.info.code_bytes},
       {"threads", result.threads},
+      {"device", result.device ? Json(result.device->name) : Json(nullptr)},
       {"input_shape", result.input_shape},
       {"output_shape", result.output_shape},
       {"non_finite_weights", result.non_finite_weights},
@@ -128,7 +167,10 @@ std::string to_text(const LayerSpec& spec, const Result& result) {
     text += fmt::format("{:<8}  {}\n", label, value);
   };
   line("layer", describe(spec));
-  line("target", fmt::format("{}, {} thread{}", result.info.target, result.threads, result.threads == 1 ? "" : "s"));
+  line("target",
+       result.device
+           ? fmt::format("{}, device {}, {}", result.info.target, result.device->index, result.device->name)
+           : fmt::format("{}, {} thread{}", result.info.target, result.threads, result.threads == 1 ? "" : "s"));
   line("plan", fmt::format("{} ({})", result.info.plan, result.planned_by));
   line("compile", fmt::format("{:.2f} ms, load {:.2f} ms, {} bytes of code, cache {}", result.info.compile_ms,
                               result.info.load_ms, result.info.code_bytes, result.info.cache) +
@@ -193,6 +235,7 @@ Subcommand add_run(CLI::App& root) {
   add_file("--output", arguments->output, "write y here");
   add_integer(*app, "--seed", arguments->seed, {0}, "seed of all random data; 0 if left out");
   add_integer(*app, "--threads", arguments->threads, {1, 1024}, "threads; as many as processors if left out");
+  add_integer(*app, "--device", arguments->device, {0, 1023}, "of a cuda target, as the driver counts; 0 if left out");
   add_integer(*app, "--repeat", arguments->repeat, {1}, "timed runs; 0.2 s of them if left out");
   app->add_flag("--verify", arguments->verify, "check against the float64 oracle");
   add_compile_options(*app, arguments->target, arguments->plan);
@@ -201,7 +244,8 @@ Subcommand add_run(CLI::App& root) {
       "Examples:\n"
       "  unstride run layer.json --length 860 --verify\n"
       "  unstride run layer.json --input x.npy --weight w.npy --bias b.npy --output y.npy\n"
-      "  unstride run layer.json --batch 8 --length 128 --threads 4 --json | jq .gflops");
+      "  unstride run layer.json --batch 8 --length 128 --threads 4 --json | jq .gflops\n"
+      "  unstride run layer.json --length 860 --target cuda --verify");
   return {app, [arguments](bool) { return run(*arguments); }};
 }
 

@@ -1,0 +1,49 @@
+// A kernel on a device: its layer, plan and code, and how it runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "codegen/plan/gpu_strategy.h"
+#include "runtime/cuda/module.h"
+#include "runtime/cuda/pack_weights.h"
+
+namespace unstride::cuda {
+
+/// A layer's weights and biases on a device, in the order that a plan reads.
+struct DeviceWeights {
+  DeviceWeights(const std::shared_ptr<const Device>& device, const PackedLayer& packed);
+  DeviceMemory weights, biases;
+  std::int64_t non_finite;
+};
+
+/// Arguments of one run, already checked against the layer. x and y are memory of the device, pitches in elements.
+struct RunArguments {
+  const void* x = nullptr;
+  const DeviceWeights& weights;
+  void* y = nullptr;
+  std::int64_t batch = 0, input_length = 0, output_length = 0;
+  std::int64_t x_pitch = 0, y_pitch = 0;
+  void* stream = nullptr;
+};
+
+class CudaKernel {
+ public:
+  /// Throws CompileError when the driver does not take the code.
+  CudaKernel(const plan::GpuProblem& problem, plan::GpuPlan plan, std::shared_ptr<const Device> device,
+             const std::string& code);
+
+  std::shared_ptr<const DeviceWeights> pack(const void* weight, const void* bias) const;
+
+  /// Puts one launch on the stream. Neither allocates nor waits.
+  void run(const RunArguments& arguments) const;
+
+ private:
+  plan::GpuProblem problem_;  ///< with the numbers of the device that is there, which weigh the variants
+  plan::GpuPlan plan_;
+  Module module_;
+};
+
+}  // namespace unstride::cuda

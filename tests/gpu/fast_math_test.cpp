@@ -1,0 +1,71 @@
+// Fast math on the GPU: within its bounds, and the same from run to run.
+#include <cmath>
+
+#include "tests/gpu/gpu_testing.h"
+
+namespace unstride::testing {
+namespace {
+
+using GpuFast = OnGpu;
+
+// |error| <= bound * sum |x||w|, docs/spec.md: products of a type with so many significant bits, sums in float32.
+double bound_of(DType dtype, std::int64_t products) {
+  const double product = dtype == DType::float32 ? 0x1p-10 : 0;  // tf32 rounds both operands to 11 bits
+  const double sum = static_cast<double>(products + 2) * 0x1p-23;
+  const double output = dtype == DType::float16 ? 0x1p-11 : dtype == DType::bfloat16 ? 0x1p-8 : 0;
+  return product + sum + output;
+}
+
+template <typename T>
+void expect_within_bounds(LayerSpec spec, std::int64_t batch, std::int64_t length) {
+  spec.dtype = dtype_of<T>;
+  spec.math = Math::fast;
+  const LayerData<T> data(spec, batch, length);
+  const Kernel kernel = engine().compile(spec, {.target = "cuda"});
+  const GpuCall<T> call(kernel, data);
+  const std::vector<T> y = call();
+  call.clear();
+  EXPECT_TRUE(same_bits(call(), y)) << "another run gives other bits: " << describe(kernel, data);
+
+  LayerData<double> wide(spec, batch, length);
+  LayerData<double> sizes = wide;
+  const auto widen = [](const std::vector<T>& from, std::vector<double>& to, bool absolute) {
+    for (std::size_t k = 0; k < from.size(); ++k) {
+      to[k] = static_cast<double>(value_of(from[k]));
+      if (absolute) to[k] = std::abs(to[k]);
+    }
+  };
+  for (const bool absolute : {false, true}) {
+    LayerData<double>& into = absolute ? sizes : wide;
+    widen(data.x, into.x, absolute);
+    widen(data.w, into.w, absolute);
+    widen(data.b, into.b, absolute);
+  }
+  const std::int64_t row = kernel.output_length(length);
+  const double bound = bound_of(spec.dtype, spec.in_channels_per_group() * spec.kernel_size / spec.stride + 1);
+  tools::SplitMix64 random(7);
+  for (int k = 0; k < 2000; ++k) {
+    const std::int64_t n = random.below(batch), channel = random.below(spec.out_channels), o = random.below(row);
+    const double got =
+        static_cast<double>(value_of(y[static_cast<std::size_t>((n * spec.out_channels + channel) * row + o)]));
+    const double expected = wide.oracle().output(n, channel, o), size = sizes.oracle().output(n, channel, o);
+    ASSERT_LE(std::abs(got - expected), bound * size + 0x1p-24)
+        << "y[" << n << "," << channel << "," << o << "]: " << describe(kernel, data);
+  }
+}
+
+TEST_F(GpuFast, ResultsAreWithinTheDocumentedBoundsAndTheSameEveryTime) {
+  std::vector<LayerSpec> layers = {layer(96, 48, 16, 8), layer(256, 128, 4, 2), layer(64, 32, 7, 3),
+                                   layer(130, 1, 64, 16)};
+  layers[0].padding = 4;
+  for (const LayerSpec& spec : layers)
+    for (const std::int64_t length : {1, 33, 700}) {
+      expect_within_bounds<float>(spec, 2, length);
+      expect_within_bounds<Float16>(spec, 2, length);
+      expect_within_bounds<BFloat16>(spec, 2, length);
+      if (HasFatalFailure()) return;
+    }
+}
+
+}  // namespace
+}  // namespace unstride::testing
