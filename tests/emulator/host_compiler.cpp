@@ -61,7 +61,7 @@ CompiledSource::CompiledSource(const std::vector<SourceFile>& headers, std::stri
   // fused where the kernel says so and nowhere else.
   const std::string command =
       "cd '" + folder.path().string() +
-      "' && '" UNSTRIDE_EMULATOR_COMPILER "' " UNSTRIDE_EMULATOR_FLAGS
+      "' && '" UNSTRIDE_EMULATOR_COMPILER "' -I. " UNSTRIDE_EMULATOR_FLAGS
       " -std=c++20 -O1 -fPIC -shared -Wl,-Bsymbolic -ffp-contract=off -w -include tests/emulator/device.h"
       " -o kernel.so kernel.cpp";
   const auto [log, status] = run(command);

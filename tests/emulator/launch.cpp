@@ -6,14 +6,16 @@
 
 namespace unstride::emulator {
 
-void launch(const Grid& grid, Schedule schedule, const std::function<void()>& kernel) {
+void launch(const Grid& grid, Schedule schedule, const std::function<void()>& kernel,
+            const std::vector<unsigned>& blocks) {
   static Block block;  // keeps the stacks
   const FaultsAreFailures guard(block);
   gridDim = {grid.x, grid.y, grid.z};
   blockDim = {grid.threads, 1, 1};
   std::vector<unsigned> order;
-  schedule.order(order, std::size_t{grid.x} * grid.y * grid.z);
-  for (const unsigned index : order) {
+  schedule.order(order, blocks.empty() ? std::size_t{grid.x} * grid.y * grid.z : blocks.size());
+  for (const unsigned position : order) {
+    const unsigned index = blocks.empty() ? position : blocks[position];
     blockIdx = {index % grid.x, index / grid.x % grid.y, index / grid.x / grid.y};
     block.run(grid.threads, grid.shared_bytes, kernel, schedule);
   }

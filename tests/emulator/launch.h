@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "tests/emulator/failure.h"
 #include "tests/emulator/schedule.h"
@@ -16,8 +17,10 @@ struct Grid {
   std::size_t shared_bytes = 0;
 };
 
+/// Runs all blocks, or only `blocks` (x + grid.x * (y + grid.y * z)) where that is not empty.
 /// Throws Failure with what the kernel did wrong, where it is seen: the block, the thread, the file and line of the
 /// wrapper. A touch of memory beyond a guard (GuardedArray, shared memory) is such a failure.
-void launch(const Grid& grid, Schedule schedule, const std::function<void()>& kernel);
+void launch(const Grid& grid, Schedule schedule, const std::function<void()>& kernel,
+            const std::vector<unsigned>& blocks = {});
 
 }  // namespace unstride::emulator

@@ -1,4 +1,4 @@
-// What the kernel tests share: which targets there are, a call in guarded memory, and bitwise comparison.
+// What the kernel tests share: which targets there are, and a call in guarded memory.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/oracle/comparison.h"
 #include "tests/oracle/guarded_array.h"
 #include "tests/oracle/layer_data.h"
 #include "unstride/unstride.hpp"
@@ -36,19 +37,6 @@ std::vector<T> run(const Kernel& kernel, const PackedWeights& weights, const Lay
 template <typename T>
 std::vector<T> run(const Kernel& kernel, const LayerData<T>& data, const RunOptions& options = {},
                    Touching touching = Touching::back);
-
-/// Every output of y, bit for bit; rows are as long as y makes them.
-template <typename T>
-::testing::AssertionResult equals_strict_chain(const LayerData<T>& data, const std::vector<T>& y);
-
-/// The first and the last outputs of some channels, and random ones: `count` altogether, or all if there are no more.
-template <typename T>
-::testing::AssertionResult equals_strict_chain_at(const LayerData<T>& data, const std::vector<T>& y, std::int64_t count,
-                                                  std::uint64_t seed);
-
-/// Two results of the same layer, bit for bit.
-template <typename T>
-::testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>& b);
 
 /// The kernel and the shape of the data, in words that repeat the case: spec, plan, target, N and L.
 template <typename T>

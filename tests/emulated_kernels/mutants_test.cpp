@@ -1,0 +1,105 @@
+// Kernels with one thing taken out or changed: each must be noticed, or the emulator proves nothing.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/emulated_kernels/emulated_kernel.h"
+#include "tests/emulator/failure.h"
+#include "tests/oracle/comparison.h"
+
+namespace unstride::testing {
+namespace {
+
+struct Mutant {
+  std::string name, plan;
+  LayerSpec spec;
+  Mutation mutation;
+
+  friend std::ostream& operator<<(std::ostream& out, const Mutant& mutant) { return out << mutant.name; }
+};
+
+constexpr const char *ffma = "templates/cuda/ffma.h", *depthwise = "templates/cuda/depthwise.h",
+                     *interleave = "templates/cuda/interleave.h";
+
+// Several chunks of channels, columns and rows that do not fill their tiles, phases with and without all taps.
+const LayerSpec& deep() {
+  static const LayerSpec spec = layer(45, 18, 8, 3);
+  return spec;
+}
+LayerSpec padded(LayerSpec spec) {
+  spec.padding = 2;
+  return spec;
+}
+// One channel in each group.
+const LayerSpec& separate() {
+  static const LayerSpec spec = [] {
+    LayerSpec made = layer(5, 5, 7, 3);
+    made.groups = 5;
+    return made;
+  }();
+  return spec;
+}
+
+std::vector<Mutant> mutants() {
+  return {
+      {"ffma_WithoutTheWaitForCopies", "ffma", deep(), {ffma, "wait_copies<0>();", "wait_copies<1>();"}},
+      {"ffma_WithoutTheBarrierBeforeAStageIsRead", "ffma", deep(), {ffma, "__syncthreads();  // this stage", "//"}},
+      {"ffma_WithOneStageForTwo", "ffma", deep(), {ffma, "chunk % 2 * stage_elements", "0"}},
+      {"ffma_WithoutTheBarriersAroundOutputs", "ffma", deep(), {ffma, "        __syncthreads();\n", ""}},
+      {"ffma_ReadingPastTheLastInput", "ffma", deep(), {ffma, " && position < end", ""}},
+      {"ffma_ReadingOneInputTooMany", "ffma", deep(), {ffma, "position < end", "position <= end"}},
+      {"ffma_ReadingBeforeTheFirstInput", "ffma", deep(), {ffma, "position >= begin && ", ""}},
+      {"ffma_ReadingOneInputTooFew", "ffma", deep(), {ffma, "position >= begin", "position > begin"}},
+      {"ffma_ReadingChannelsPastTheLast", "ffma", deep(), {ffma, "return channel < channels && ", "return "}},
+      {"ffma_WithTapsThatAPhaseLacks", "ffma", deep(), {ffma, "if (r < present)", ""}},
+      {"outputs_PastTheEnd", "depthwise", separate(), {interleave, "|| place >= end", ""}},
+      {"outputs_BeforeTheBeginning", "depthwise", padded(separate()), {interleave, "place < begin || ", ""}},
+      {"outputs_OfOnePhasePastTheEnd",
+       "ffma",
+       layer(6, 3, 70, 66),
+       {interleave, " && output < arguments.output_length)", ")"}},
+      {"outputs_OfOnePhaseBeforeTheBeginning",
+       "ffma",
+       padded(layer(6, 3, 70, 66)),
+       {interleave, " && output >= 0", ""}},
+      {"depthwise_WithoutTheBarrierOfItsWarps", "depthwise", separate(), {depthwise, "sync_warp();", ""}},
+      {"depthwise_ReadingPastTheLastInput",
+       "depthwise",
+       separate(),
+       {depthwise, " && first + i < arguments.input_length", ""}},
+      {"depthwise_ReadingBeforeTheFirstInput", "depthwise", separate(), {depthwise, "first + i >= 0 && ", ""}},
+  };
+}
+
+// What is wrong with a result or a run, under any schedule; empty when nothing is.
+std::string complaint(const Mutant& mutant, const std::vector<Mutation>& mutations) {
+  using emulator::Schedule;
+  const EmulatedKernel kernel(mutant.spec, "cuda:sm_90a", mutant.plan, mutations);
+  LayerData<float> data(mutant.spec, 2, 37);
+  data.x[7] = std::numeric_limits<float>::infinity();  // times zero, it shows
+  for (const Schedule& schedule : {Schedule::forward(), Schedule::reverse(), Schedule::shuffled(1)})
+    for (int tile = 0; tile < kernel.tiles(); ++tile) try {
+        const auto y = kernel.run(data, {.schedule = schedule, .input_gap = 3, .output_gap = 2, .tile = tile});
+        if (const auto equal = equals_strict_chain(data, y); !equal) return equal.message();
+      } catch (const emulator::Failure& failure) {
+        return failure.what();
+      }
+  return {};
+}
+
+class Mutants : public ::testing::TestWithParam<Mutant> {};
+
+TEST_P(Mutants, AreNoticed) {
+  const std::string found = complaint(GetParam(), {GetParam().mutation});
+  EXPECT_NE(found, "") << GetParam().mutation.from;
+  RecordProperty("complaint", found);
+}
+
+TEST_P(Mutants, AreTheOnlyThingThatIsWrong) {
+  EXPECT_EQ(complaint(GetParam(), {}), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Mutants, ::testing::ValuesIn(mutants()), [](const auto& c) { return c.param.name; });
+
+}  // namespace
+}  // namespace unstride::testing
