@@ -333,7 +333,7 @@ std::size_t first_among_the_fastest(const std::vector<Interval>& times) {
 std::vector<std::string> pruned(const Subject& subject, const SearchOptions& options) {
   const std::vector<Candidate>& all = subject.candidates();
   std::vector<std::string> result = {subject.default_plan()};
-  std::vector<std::string_view> kinds = {kind(result.front())};
+  std::vector<std::string_view> kinds = {kind(subject.default_plan())};
   const double most = all.empty() ? 0 : all.front().predicted * options.predicted_within;
   for (const Candidate& candidate : all) {
     if (candidate.plan == result.front()) continue;

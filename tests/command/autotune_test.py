@@ -1,0 +1,185 @@
+"""scripts/autotune: many layers, many machines, interruptions, and the report."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from html.parser import HTMLParser
+from pathlib import Path
+
+from cached import CacheTest
+from command import COMMAND, LAYER
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "autotune"
+FEW = ["--candidates", 3, "--threads", 1]
+
+
+class Structure(HTMLParser):
+    """Checks that tags close in order, and collects what the page refers to."""
+
+    VOID = {"meta", "br", "line", "rect", "circle", "polyline"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.references, self.rows = [], [], 0
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.references += [value for name, value in attributes if name in ("src", "href")]
+        self.rows += tag == "tr"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+
+class AutotuneTest(CacheTest):
+    def autotune(self, *arguments, status=0, few=True, **options):
+        command = [sys.executable, SCRIPT, "--command", COMMAND, *(FEW if few else []), *arguments]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, **options)
+        self.assertEqual(done.returncode, status, done.stderr + done.stdout)
+        return done.stdout + done.stderr
+
+    def choices(self, cache=None):
+        folder = (cache or self.cache) / "tuning"
+        lines = b"".join(path.read_bytes() for path in sorted(folder.glob("*.choices.jsonl")))
+        return [json.loads(line) for line in lines.splitlines()]
+
+
+class Autotune(AutotuneTest):
+    def test_a_folder_of_specs(self):
+        specs = self.folder / "specs"
+        (specs / "more").mkdir(parents=True)
+        (specs / "one.json").write_text(json.dumps(LAYER))
+        (specs / "more" / "two.json").write_text(json.dumps([LAYER | {"stride": 3}, LAYER | {"stride": 4}]))
+        text = self.autotune(specs, "--lengths", "20,60")
+        self.assertIn("6 layers and lengths", text)
+        self.assertIn("6 complete, 0 left out", text)
+        self.assertEqual(sorted({choice["layer"]["stride"] for choice in self.choices()}), [2, 3, 4])
+        ran = self.json("run", specs / "one.json", "--length", 60, "--threads", 1)
+        self.assertEqual(ran["planned_by"], "exact")
+
+    def test_a_list_of_layers_brings_lengths_and_names(self):
+        layers = self.write("models.json", [
+            {k: v for k, v in LAYER.items() if k != "op"} | {
+                "model": "Small <net>", "layer": "up", "core": True, "output_padding": 0, "dilation": 1, "groups": 1,
+                "bias": True, "typical_input_lengths": [12, 40], "prologue": "leaky_relu(0.1)", "epilogue": "tanh"},
+            {k: v for k, v in LAYER.items() if k != "op"} | {
+                "model": "Other", "layer": "up", "typical_input_lengths": [9]}])
+        page = self.folder / "report.html"
+        self.autotune(layers, "--core", "--report", page)
+        self.assertEqual(sorted(choice["length"] for choice in self.choices()), [12, 40])
+        self.assertEqual({choice["layer"]["prologue"]["negative_slope"] for choice in self.choices()}, {0.1})
+        self.assertIn("Small &lt;net&gt; up", page.read_text())
+
+    def test_resume_measures_only_what_is_missing(self):
+        layers = self.layers(2)
+        self.autotune(layers, "--lengths", 20)
+        text = self.autotune(layers, "--lengths", "20,30", "--resume")
+        self.assertIn("4 layers and lengths", text)
+        self.assertEqual(len(self.choices()), 4)
+
+    def test_interrupted_leaves_what_was_measured_and_goes_on(self):
+        layers = self.layers(40)
+        process = subprocess.Popen([sys.executable, SCRIPT, "--command", COMMAND, *map(str, FEW), layers, "--lengths", "20"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+            if (self.cache / "tuning").exists() and len(self.choices()) >= 3:
+                break
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1, stderr)
+        self.assertIn("go on with --resume", stdout)
+        self.assertEqual(stderr, "")
+        kept = len(self.choices())
+        self.assertGreaterEqual(kept, 3)
+        self.assertLess(kept, 40)
+        known = sum(choice["complete"] for choice in self.choices())
+        self.assertIn("40 complete, 0 left out", self.autotune(layers, "--lengths", "20", "--resume"))
+        self.assertEqual(len(self.choices()), kept + 40 - known)
+
+    def test_shards_share_the_layers_and_merge(self):
+        layers = self.layers(5)
+        shards = [self.folder / f"shard-{i}" for i in (1, 2)]
+        for index, cache in enumerate(shards, 1):
+            self.autotune(layers, "--lengths", 20, "--shard", f"{index}/2", "--cache-dir", cache)
+        tuned = [{choice["layer"]["out_channels"] for choice in self.choices(cache)} for cache in shards]
+        self.assertEqual(tuned[0] | tuned[1], set(range(3, 8)))
+        self.assertEqual(tuned[0] & tuned[1], set())
+        page = self.folder / "report.html"
+        text = self.autotune("--merge", *shards, "--report", page, few=False)
+        self.assertIn("report.html: 5 layers and lengths", text)
+        self.assertEqual(len(self.choices()), 5)
+        self.autotune("--merge", *shards, few=False)
+        self.assertEqual(len(self.choices()), 5)
+        # Nothing is left to do.
+        self.assertIn("5 complete", self.autotune(layers, "--lengths", 20, "--resume"))
+        self.assertEqual(len(self.choices()), 5)
+
+    def test_merging_leaves_out_what_is_torn(self):
+        other = self.folder / "other"
+        self.autotune(self.layers(2), "--lengths", 20, "--cache-dir", other)
+        paths = sorted((other / "tuning").glob("*.choices.jsonl"))
+        paths[-1].write_bytes(paths[-1].read_bytes()[:-9])
+        self.autotune("--merge", other, few=False)
+        self.assertEqual(len(self.choices()), 1)
+        for path in (self.cache / "tuning").iterdir():
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_the_report_is_one_whole_page_that_needs_nothing_else(self):
+        page, machine = self.folder / "report.html", self.folder / "machine.json"
+        machine.write_text(json.dumps({"machine": [
+            {"threads": 1, "fma_gflops": 200, "copy": [{"bytes": 32768, "gbps": 300}, {"bytes": 5e8, "gbps": 20}]}]}))
+        self.autotune(self.layers(3), "--lengths", "20,40", "--report", page, "--machine", machine)
+        text = page.read_text()
+        structure = Structure(text)
+        self.assertEqual(structure.references, [])
+        self.assertNotRegex(text, r"url\(|@import|<script")
+        self.assertEqual(structure.rows, 1 + 6)
+        self.assertEqual(text.count("<svg"), 2)
+        self.assertIn("1 thread: 200 GFLOP/s, 20 GB/s", text)
+        self.assertIn('name="viewport"', text)
+        self.assertEqual(len(re.findall(r'data-label="nearly won"', text)), 6)
+
+    def test_a_report_of_nothing(self):
+        page = self.folder / "report.html"
+        (self.folder / "empty").mkdir()
+        self.autotune("--merge", self.folder / "empty", "--report", page, few=False)
+        self.assertIn("Nothing was measured", page.read_text())
+
+    def test_what_cannot_be_tuned_is_named(self):
+        bad = self.write("bad.json", LAYER | {"stride": 0})
+        good = self.spec()
+        page = self.folder / "report.html"
+        text = self.autotune(bad, good, "--lengths", 20, "--report", page, status=1)
+        self.assertIn("spec.stride", text)
+        self.assertIn("report.html: 1 layers and lengths", text)
+        self.assertIn("1 layers and lengths", text)
+
+    def test_usage(self):
+        for arguments, complaint in [
+            ([], "nothing to tune"),
+            (["x.json", "--shard", "3/2"], "must be I/N"),
+            (["x.json", "--budget", "soon"], "must be a time"),
+            (["x.json", "--lengths", "0"], "positive integers"),
+        ]:
+            self.assertIn(complaint, self.autotune(*arguments, status=2, few=False))
+        self.assertIn("x.json", self.autotune("x.json", status=1, few=False))
+        self.assertIn("neither a spec", self.autotune(self.write("odd.json", [{"a": 1}]), status=1, few=False))
+        no_folder = os.environ | {"UNSTRIDE_CACHE": "off"}
+        self.assertIn("nothing", self.autotune(self.spec(), status=1, few=False, env=no_folder))
+
+
+if __name__ == "__main__":
+    unittest.main()
