@@ -2,9 +2,11 @@
 // something is measured.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <set>
 #include <string>
@@ -51,16 +53,21 @@ class SimulatedSubject final : public Subject {
   const std::string& default_plan() const override { return default_; }
   const std::vector<Candidate>& candidates() const override { return candidates_; }
   std::unique_ptr<Contender> build(const std::string& plan) override {
-    clock_.advance(build_seconds);
+    const std::lock_guard lock(mutex_);
+    clock_.advance(build_seconds / builders_at_once);
     built.push_back(plan);
     const SimulatedPlan& found = *std::ranges::find(plans_, plan, &SimulatedPlan::plan);
     if (!found.failure.empty()) throw CompileError(found.failure);
     return std::make_unique<Run>(*this, found);
   }
 
+  int builders() const override { return builders_at_once; }
+
   double build_seconds = 0.02;
+  int builders_at_once = 1;
   std::vector<std::string> built;
   int samples = 0;
+  bool first_of_three_is_slow = false;  ///< of each three samples, once the plans were built
   std::function<void()> before_sample = [] {};
 
  private:
@@ -74,7 +81,9 @@ class SimulatedSubject final : public Subject {
     double time(int calls) override {
       subject_.before_sample();
       ++subject_.samples;
-      const double seconds = plan_.seconds * calls * subject_.noise_factor();
+      // Each of three plans took two samples when it was built.
+      const bool slow = subject_.first_of_three_is_slow && subject_.samples > 6 && subject_.samples % 3 == 1;
+      const double seconds = plan_.seconds * calls * subject_.noise_factor() * (slow ? 2 : 1);
       subject_.clock_.advance(seconds + plan_.seconds);
       return seconds;
     }
@@ -92,6 +101,7 @@ class SimulatedSubject final : public Subject {
     return std::exp(noise_.spread * normal(random_)) * drift * spike;
   }
 
+  std::mutex mutex_;  // build() is called from several threads at once
   SimulatedClock& clock_;
   std::vector<SimulatedPlan> plans_;
   Noise noise_;
