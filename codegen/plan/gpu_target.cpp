@@ -7,7 +7,7 @@ namespace unstride::plan {
 
 namespace {
 
-constexpr std::int64_t kilobyte = 1024, megabyte = 1024 * 1024;
+constexpr std::int64_t kilobyte = 1024, megabyte = kilobyte * kilobyte;
 
 // The limits are those of the CUDA programming guide's table of compute capabilities; numbers of multiprocessors,
 // clocks and bandwidths are those of one data centre or workstation device of each, and only weigh plans against each
