@@ -81,15 +81,16 @@ def activation(text):
     return {"op": "leaky_relu", "negative_slope": float(match[1])} if match else None
 
 
-def from_list(entry, lengths):
+def from_list(entry, lengths, shortest):
     spec = {"op": "conv_transpose1d"} | {field: entry[field] for field in FIELDS if field in entry}
     for place in ["prologue", "epilogue"]:
         if known := activation(entry.get(place)):
             spec[place] = known
-    return Layer(f"{entry['model']} {entry['layer']}", spec, lengths or entry["typical_input_lengths"])
+    listed = sorted(entry["typical_input_lengths"])
+    return Layer(f"{entry['model']} {entry['layer']}", spec, lengths or (listed[:1] if shortest else listed))
 
 
-def read_file(path, lengths, core, headline):
+def read_file(path, lengths, core, headline, shortest):
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -102,14 +103,14 @@ def read_file(path, lengths, core, headline):
         if "typical_input_lengths" in entry:
             if (core and not entry.get("core")) or (headline and not entry.get("headline")):
                 continue
-            layers.append(from_list(entry, lengths))
+            layers.append(from_list(entry, lengths, shortest))
         else:
             name = path.stem if entry is value else f"{path.stem}[{index}]"
             layers.append(Layer(name, entry, lengths or DEFAULT_LENGTHS))
     return layers
 
 
-def read_sources(sources, lengths, core=False, headline=False):
+def read_sources(sources, lengths, core=False, headline=False, shortest=False):
     """Small layers first: what they leave of their share of the time goes to the larger."""
     layers = []
     for source in sources:
@@ -117,5 +118,5 @@ def read_sources(sources, lengths, core=False, headline=False):
         if not files:
             raise SourceError(f"{source}: holds no .json file")
         for path in files:
-            layers += read_file(path, lengths, core, headline)
+            layers += read_file(path, lengths, core, headline, shortest)
     return sorted(layers, key=Layer.size)

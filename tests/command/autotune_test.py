@@ -167,6 +167,16 @@ class Autotune(AutotuneTest):
         self.assertIn("report.html: 1 layers and lengths", text)
         self.assertIn("1 layers and lengths", text)
 
+    def test_chosen_plans_are_measured_again_against_the_defaults(self):
+        layers, other = self.layers(2), self.folder / "other"
+        self.autotune(layers, "--lengths", 20, "--cache-dir", other)
+        text = self.autotune(layers, "--lengths", 20, "--remeasure", 2, "--against", other)
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        self.assertEqual(lines[0], "| layer | length | default, ms | tuned | other 1 |")
+        self.assertEqual(len(lines), 2 + 2 + 1)
+        for line in lines[2:4]:
+            self.assertRegex(line, r"^\| layers\[\d\] \| 20 \| [\d.e-]+ \| [\d.]+ \| [\d.]+ \|$")
+
     def test_usage(self):
         for arguments, complaint in [
             ([], "nothing to tune"),

@@ -1,0 +1,62 @@
+"""Measures chosen plans against the defaults once more, apart from the tune that chose them: fresh processes of the command,
+one for each plan in turn, round after round, starting with another plan each time."""
+
+import json
+import statistics
+import subprocess
+import time
+
+import choices
+
+
+def run_seconds(command, choice, plan, options):
+    """The median time of a call, by a process of its own."""
+    arguments = [command, "run", "-", "--length", choice["length"], "--threads", choice["threads"], "--plan", plan, "--json", *options]
+    done = subprocess.run(list(map(str, arguments)), input=json.dumps(choice["layer"]), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["median_ms"] * 1e-3
+
+
+def key(choice):
+    return choice["canonical"], choice["length"], choice["threads"]
+
+
+def contenders(choice, others):
+    """Plans by what they are called; equal plans are measured once."""
+    plans = {"default": choice["default_plan"], "tuned": choice["plan"]}
+    for index, other in enumerate(others):
+        if found := other.get(key(choice)):
+            plans[f"other {index + 1}"] = found["plan"]
+    return plans
+
+
+def measure(command, choice, plans, rounds, options):
+    """Median over the rounds of each plan's time over the default's, by name; and the default's median time."""
+    texts = list(dict.fromkeys(plans.values()))
+    times = {text: [] for text in texts}
+    for number in range(rounds if len(texts) > 1 else 1):
+        for index in range(len(texts)):
+            text = texts[(number + index) % len(texts)]
+            times[text].append(run_seconds(command, choice, text, options))
+    default = times[plans["default"]]
+    ratios = {name: statistics.median(a / b for a, b in zip(default, times[text])) for name, text in plans.items()}
+    return ratios, statistics.median(default)
+
+
+def remeasure(command, folder, names, rounds, others, options):
+    """Yields lines of a Markdown table: speed-ups over the default."""
+    mine = choices.latest(folder, names)
+    other_choices = [{key(choice): choice for choice in choices.latest(other / "tuning", names)} for other in others]
+    heads = ["tuned", *(f"other {index + 1}" for index in range(len(others)))]
+    yield "| layer | length | default, ms | " + " | ".join(heads) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(heads)
+    products = {head: [] for head in heads}
+    start = time.monotonic()
+    for choice in sorted(mine, key=lambda choice: (names.get(choice["canonical"], ""), choice["length"])):
+        ratios, seconds = measure(command, choice, contenders(choice, other_choices), rounds, options)
+        for head in heads:
+            if head in ratios:
+                products[head].append(ratios[head])
+        cells = [f"{ratios[head]:.3f}" if head in ratios else "–" for head in heads]
+        yield f"| {names.get(choice['canonical'], '')} | {choice['length']} | {seconds * 1e3:.4g} | " + " | ".join(cells) + " |"
+    means = [f"{statistics.geometric_mean(products[head]):.3f}" if products[head] else "–" for head in heads]
+    yield f"| geometric mean, {time.monotonic() - start:.0f} s | | | " + " | ".join(means) + " |"
