@@ -243,7 +243,9 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double computing = cycles / target.gigahertz / 1e3, reading = from_l2 / l2_gigabytes / 1e3;
   const double streaming = traffic / target.memory_gigabytes / 1e3;
   // These overlap, yet none is free while another is nearly as long.
-  const double microseconds = std::pow(std::pow(computing, 4) + std::pow(reading, 4) + std::pow(streaming, 4), 0.25);
+  const auto fourth_power = [](double value) { return value * value * value * value; };
+  const double microseconds =
+      std::sqrt(std::sqrt(fourth_power(computing) + fourth_power(reading) + fourth_power(streaming)));
   return 2.0 + microseconds;
 }
 

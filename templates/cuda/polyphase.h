@@ -53,8 +53,12 @@ struct Polyphase {
   Index stride, dilation, kernel_size;
 
   /// Kernel distance, and input distance, between neighbouring taps of a phase.
-  UNSTRIDE_HOST_DEVICE constexpr Index tap_step() const { return stride / gcd(stride, dilation); }
-  UNSTRIDE_HOST_DEVICE constexpr Index input_step() const { return dilation / gcd(stride, dilation); }
+  UNSTRIDE_HOST_DEVICE constexpr Index tap_step() const {
+    return dilation == 1 ? stride : stride / gcd(stride, dilation);
+  }
+  UNSTRIDE_HOST_DEVICE constexpr Index input_step() const {
+    return dilation == 1 ? 1 : dilation / gcd(stride, dilation);
+  }
   /// Phases that have taps; the others hold the bias alone.
   UNSTRIDE_HOST_DEVICE constexpr Index phases() const { return min(tap_step(), kernel_size); }
   UNSTRIDE_HOST_DEVICE constexpr bool has_bias_only_phases() const { return phases() < stride; }
