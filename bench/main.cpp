@@ -88,6 +88,7 @@ int measure(int argc, char** argv) {
   const std::vector<Section> sections = {
       {"machine", [&] { return unstride::bench::machine(rounds); }},
       {"compile_times", [&] { return unstride::bench::compile_times(corpus); }},
+      {"gpu_compile_times", [&] { return unstride::bench::gpu_compile_times(corpus); }},
       {"peak_share", [&] { return unstride::bench::peak_share(rounds); }},
       {"new_lengths", [&] { return unstride::bench::new_lengths(rounds); }},
       {"warm_start", [&] { return unstride::bench::warm_start(corpus); }},

@@ -16,6 +16,10 @@ nlohmann::json machine(int rounds);
 /// Cold compile, spec to callable, of every layer of the corpus and of some that are extreme.
 nlohmann::json compile_times(const std::filesystem::path& corpus);
 
+/// NVRTC: cold compile of every layer of the corpus for one architecture, and until the bytes of a cached one are
+/// ready. Needs no GPU; nothing but a line without NVRTC.
+nlohmann::json gpu_compile_times(const std::filesystem::path& corpus);
+
 /// Share of the FMA peak that single-threaded kernels reach, the peak measured between their runs.
 nlohmann::json peak_share(int rounds);
 

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -7,31 +6,13 @@
 #include "measurements.h"
 #include "process_start.h"
 #include "statistics.h"
+#include "temporary_folder.h"
 #include "tools/support/corpus.h"
 #include "unstride/unstride.hpp"
 
 namespace unstride::bench {
 
 namespace {
-
-// A cache of its own, removed in the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("unstride-bench-{}", getpid())) {
-    std::filesystem::create_directory(path_);
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string string() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The corpus in processes that have just begun, cold and from a bundle alone: five of each, in turns. The medians.
 nlohmann::json from_a_bundle(const std::filesystem::path& corpus, const std::vector<tools::CorpusLayer>& layers,
