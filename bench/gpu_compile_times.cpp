@@ -20,7 +20,8 @@ int spilling_kernels(const Engine& engine) {
   int count = 0;
   for (const CacheEntry& entry : engine.cache_entries())
     count += static_cast<int>(std::ranges::count_if(entry.notes, [](const CacheField& note) {
-      return note.value.find("spilled") != std::string::npos && note.value.find(", 0 bytes spilled") == std::string::npos;
+      return note.value.find("spilled") != std::string::npos &&
+             note.value.find(", 0 bytes spilled") == std::string::npos;
     }));
   return count;
 }

@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""unstride against PyTorch (cuDNN, cuBLAS) on a GPU, case by case; writes one JSON. scripts/gpu-check runs it.
+
+    bench/gpu/compare.py --contender build/gpu/bench/gpu/libunstride_gpu_contender.so --ceilings libceilings.so --json gpu.json
+
+All run in this process, on PyTorch's memory and stream. Every call is captured into a CUDA graph, so that no launch cost
+is timed; contenders take turns in rounds, medians are reported. Hot: the graph repeats the call, its arrays stay in the
+second-level cache as far as they fit. Cold: before each call the graph overwrites an array twice the cache's size, and
+the time of that alone is subtracted. Variants of PyTorch, of which the fastest counts:
+
+    cudnn            conv_transpose1d as PyTorch sets it up
+    cudnn_benchmark  torch.backends.cudnn.benchmark: cuDNN tries its algorithms first
+    channels_last    conv_transpose2d over (N, C, 1, L) in channels_last; x and y are in that order already
+    gemm_fold        a matrix product, then fold (overlap-add)
+
+Float32 is compared twice: strict math with TF32 off, and fast math with TF32 on. No contender fuses an activation.
+"""
+
+import argparse
+import ctypes
+import json
+import math
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+CORPUS = Path(__file__).resolve().parents[2] / "data" / "layers.json"
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+# What is compared: element type, math, TF32 in PyTorch, and the ceiling it is held against.
+MODES = {
+    "float32 strict": ("float32", "strict", False, "fma"),
+    "float32 fast": ("float32", "fast", True, "tf32"),
+    "float16 fast": ("float16", "fast", True, "float16"),
+    "bfloat16 fast": ("bfloat16", "fast", True, "bfloat16"),
+    "bfloat16 strict": ("bfloat16", "strict", True, "fma"),
+}
+PITFALL_SECONDS = 0.05  # a call that takes longer is captured once, not often
+
+
+def load_contender(path):
+    lib = ctypes.CDLL(path)
+    pointer, i64, text = ctypes.c_void_p, ctypes.c_int64, ctypes.c_char_p
+    for name, result, arguments in [
+        ("error", text, []),
+        ("open", pointer, [text, pointer, i64, pointer, i64, ctypes.c_int]),
+        ("close", None, [pointer]),
+        ("describe", text, [pointer]),
+        ("output_length", i64, [pointer, i64]),
+        ("run", ctypes.c_int, [pointer, pointer, pointer, i64, i64, pointer]),
+        ("launch_us", ctypes.c_double, [pointer, pointer, pointer, i64, i64]),
+    ]:
+        function = getattr(lib, "unstride_gpu_" + name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+class Case:
+    """One layer at one size, its data on the device."""
+
+    def __init__(self, layer, batch, length, dtype):
+        self.layer, self.batch, self.length, self.dtype = layer, batch, length, dtype
+        self.name = f"{layer['model']} {layer['layer']}"
+        generator = torch.Generator().manual_seed(1)
+
+        def random(*shape):
+            return (torch.rand(*shape, generator=generator) * 2 - 1).to(DTYPES[dtype])
+
+        c_in, c_out, groups, kernel = (layer[k] for k in ["in_channels", "out_channels", "groups", "kernel_size"])
+        self.weight_host = random(c_in, c_out // groups, kernel)
+        self.bias_host = random(c_out) if layer["bias"] else None
+        self.x = random(batch, c_in, length).cuda()
+        self.weight = self.weight_host.cuda()
+        self.bias = self.bias_host.cuda() if layer["bias"] else None
+        self.output_length = ((length - 1) * layer["stride"] - 2 * layer["padding"] + layer["dilation"] * (kernel - 1)
+                              + layer["output_padding"] + 1)
+        self.y = torch.empty(batch, c_out, self.output_length, dtype=DTYPES[dtype], device="cuda")
+        taps = kernel * length - sum(self._outside(j) for j in range(kernel))
+        self.operations = 2.0 * batch * c_in * (c_out // groups) * taps
+        self.bytes = self.x.element_size() * (self.x.numel() + self.y.numel() + self.weight.numel())
+
+    def _outside(self, j):
+        """Inputs whose product with tap j falls outside the output."""
+        s, shift = self.layer["stride"], j * self.layer["dilation"] - self.layer["padding"]
+        low = max(0, math.ceil(-shift / s))
+        high = min(self.length - 1, (self.output_length - 1 - shift) // s)
+        return self.length - max(0, high - low + 1)
+
+    def spec(self, math_mode):
+        layer = self.layer
+        fields = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias"]
+        return {"op": "conv_transpose1d", "dtype": self.dtype, "math": math_mode} | {k: layer[k] for k in fields}
+
+    def torch_arguments(self):
+        layer = self.layer
+        return {k: layer[k] for k in ["stride", "padding", "output_padding", "groups", "dilation"]}
+
+
+def pytorch_variants(case):
+    """Name, whether cuDNN may try its algorithms, and the call."""
+    arguments = case.torch_arguments()
+    yield "cudnn", False, lambda: F.conv_transpose1d(case.x, case.weight, case.bias, **arguments)
+    yield "cudnn_benchmark", True, lambda: F.conv_transpose1d(case.x, case.weight, case.bias, **arguments)
+    x = case.x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    w = case.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    flat = {k: (v if k == "groups" else (0 if "padding" in k else 1, v)) for k, v in arguments.items()}
+    yield "channels_last", True, lambda: F.conv_transpose2d(x, w, case.bias, **flat)
+    layer = case.layer
+    if layer["groups"] == 1 and layer["output_padding"] == 0:
+        rows = case.weight.reshape(layer["in_channels"], -1).t().contiguous()
+
+        def gemm_fold():
+            columns = torch.matmul(rows, case.x)
+            y = F.fold(columns, (1, case.output_length), (1, layer["kernel_size"]), dilation=(1, layer["dilation"]),
+                       padding=(0, layer["padding"]), stride=(1, layer["stride"])).squeeze(2)
+            return y if case.bias is None else y + case.bias[:, None]
+
+        yield "gemm_fold", False, gemm_fold
+
+
+class Timer:
+    """Captures calls into graphs and times their replays."""
+
+    def __init__(self):
+        self.flush = torch.empty(2 * torch.cuda.get_device_properties(0).L2_cache_size, dtype=torch.uint8, device="cuda")
+        self.flush_graphs = {}
+
+    def capture(self, call, repeats, cold):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            for _ in range(repeats):
+                if cold:
+                    self.flush.fill_(1)
+                if call:
+                    call()
+        graph.replay()
+        torch.cuda.synchronize()
+        return graph
+
+    def replay(self, graph):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        return begin.elapsed_time(end) * 1e-3
+
+    def time(self, calls, rounds):
+        """Seconds of each call, hot and cold: {name: {"hot": s, "cold": s}}; a call that fails: {"error": text}."""
+        result, ready = {}, {}
+        for name, (prepare, call) in calls.items():
+            try:
+                prepare()
+                for _ in range(3):
+                    call()
+                torch.cuda.synchronize()
+                start = time.perf_counter()
+                call()
+                torch.cuda.synchronize()
+                once = time.perf_counter() - start
+                repeats = 1 if once > PITFALL_SECONDS else max(2, min(50, int(2e-3 / once)))
+                ready[name] = (prepare, repeats, self.capture(call, repeats, False), self.capture(call, repeats, True),
+                               self.capture(None, repeats, True))
+            except Exception as error:  # out of memory, or no algorithm: the others still count
+                result[name] = {"error": str(error).splitlines()[0]}
+        times = {name: {"hot": [], "cold": []} for name in ready}
+        for _ in range(rounds):
+            for name, (_, repeats, hot, cold, flush) in ready.items():
+                times[name]["hot"].append(self.replay(hot) / repeats)
+                times[name]["cold"].append((self.replay(cold) - self.replay(flush)) / repeats)
+        for name, kinds in times.items():
+            result[name] = {kind: statistics.median(values) for kind, values in kinds.items()}
+        return result
+
+
+def ceilings(library):
+    """Bytes and operations a second that this device reaches, measured now."""
+    result = {}
+    source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    seconds = min(timed(lambda: target.copy_(source)) for _ in range(10))
+    result["copy"] = 2 * source.numel() / seconds
+    del source, target
+    for name, dtype, tf32 in [("tf32", torch.float32, True), ("float16", torch.float16, False), ("bfloat16", torch.bfloat16, False)]:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        best = 0
+        for size in [4096, 8192]:
+            a, b = (torch.randn(size, size, dtype=dtype, device="cuda") for _ in range(2))
+            out = torch.empty(size, size, dtype=dtype, device="cuda")
+            best = max(best, 2 * size**3 / min(timed(lambda: torch.matmul(a, b, out=out)) for _ in range(10)))
+        result[name] = best
+    if library:
+        lib = ctypes.CDLL(str(Path(library).resolve()))
+        lib.ceilings_fma.restype, lib.ceilings_fma.argtypes = ctypes.c_double, [ctypes.c_void_p]
+        scratch = torch.zeros(1, device="cuda")
+        result["fma"] = lib.ceilings_fma(scratch.data_ptr())
+    return result
+
+
+def timed(call):
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    call()
+    begin.record()
+    call()
+    end.record()
+    torch.cuda.synchronize()
+    return begin.elapsed_time(end) * 1e-3
+
+
+def relative_error(case, y):
+    """Largest |y - float64| / sum |x||w|."""
+    wide = case.x.double(), case.weight.double(), None if case.bias is None else case.bias.double()
+    reference = F.conv_transpose1d(*wide, **case.torch_arguments())
+    sizes = F.conv_transpose1d(wide[0].abs(), wide[1].abs(), None if case.bias is None else wide[2].abs(), **case.torch_arguments())
+    return ((y.double() - reference).abs() / sizes.clamp_min(1e-30)).max().item()
+
+
+def compare(case, mode, lib, timer, rounds, bounds):
+    dtype, math_mode, tf32, ceiling = MODES[mode]
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    bias = case.bias_host
+    handle = lib.unstride_gpu_open(json.dumps(case.spec(math_mode)).encode(), case.weight_host.data_ptr(), case.weight_host.numel(),
+                                   None if bias is None else bias.data_ptr(), 0 if bias is None else bias.numel(), 0)
+    row = {"layer": case.name, "mode": mode, "batch": case.batch, "length": case.length, "operations": case.operations,
+           "bytes": case.bytes}
+    if not handle:
+        return row | {"error": lib.unstride_gpu_error().decode()}
+    row["plan"] = lib.unstride_gpu_describe(handle).decode()
+
+    def run():
+        stream = torch.cuda.current_stream().cuda_stream
+        if lib.unstride_gpu_run(handle, case.x.data_ptr(), case.y.data_ptr(), case.batch, case.length, stream) != 0:
+            raise RuntimeError(lib.unstride_gpu_error().decode())
+
+    def tries(enabled):
+        def prepare():
+            torch.backends.cudnn.benchmark = enabled
+
+        return prepare
+
+    calls = {"unstride": (tries(False), run)}
+    for name, enabled, call in pytorch_variants(case):
+        calls[name] = (tries(enabled), call)
+    row["seconds"] = timer.time(calls, rounds)
+    row["launch_us"] = lib.unstride_gpu_launch_us(handle, case.x.data_ptr(), case.y.data_ptr(), case.batch, case.length)
+    run()
+    torch.cuda.synchronize()
+    row["relative_error"] = relative_error(case, case.y)
+    lib.unstride_gpu_close(handle)
+    floor = max(case.operations / bounds.get(ceiling, math.inf), case.bytes / bounds["copy"])
+    row["bound"] = "memory" if case.bytes / bounds["copy"] >= floor else "arithmetic"
+    ours = row["seconds"]["unstride"]
+    peers = {name: t for name, t in row["seconds"].items() if name != "unstride" and "error" not in t}
+    for kind in ["hot", "cold"] if "error" not in ours and peers else []:
+        best = min(peers, key=lambda name: peers[name][kind])
+        row[kind] = {"best_peer": best, "speedup": peers[best][kind] / ours[kind], "roofline": floor / ours[kind]}
+    return row
+
+
+def cases(everything, small):
+    """(layer, batch, length): each layer's lengths with one batch entry, and its middle length with sixteen."""
+    document = json.loads(CORPUS.read_text())
+    layers = document["layers"] if isinstance(document, dict) else document
+    for layer in layers:
+        if not everything and not layer.get("headline"):
+            continue
+        lengths = sorted(layer["typical_input_lengths"]) or [100]
+        for batch, length in [(1, n) for n in lengths] + [(16, lengths[len(lengths) // 2])]:
+            elements = batch * length * max(layer["in_channels"], layer["out_channels"] * layer["stride"])
+            if elements < (1 << 24 if small else 1 << 29):
+                yield layer, batch, length
+
+
+def summary(rows):
+    result = {}
+    for mode in MODES:
+        for kind in ["hot", "cold"]:
+            speedups = [row[kind]["speedup"] for row in rows if row["mode"] == mode and kind in row]
+            if speedups:
+                result[f"{mode}, {kind}"] = {"cases": len(speedups), "least": min(speedups),
+                                             "geometric_mean": statistics.geometric_mean(speedups)}
+    launches = [row["launch_us"] for row in rows if row.get("launch_us", -1) > 0]
+    return result | ({"launch_us_median": statistics.median(launches)} if launches else {})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--contender", required=True)
+    parser.add_argument("--ceilings", help="bench/gpu/ceilings.cu, compiled; without it there is no ceiling for fma")
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--modes", default=",".join(MODES), help="some of: " + ", ".join(MODES))
+    parser.add_argument("--all", action="store_true", help="the whole corpus, not its headline layers")
+    parser.add_argument("--small", action="store_true", help="leave out what takes much memory")
+    parser.add_argument("--budget", type=float, default=math.inf, help="start no case after so many seconds")
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    unknown = [mode for mode in arguments.modes.split(",") if mode not in MODES]
+    if unknown:
+        parser.error(f"--modes: {', '.join(unknown)}: must be some of {', '.join(MODES)}")
+    if not torch.cuda.is_available():
+        sys.exit("compare.py: PyTorch finds no GPU")
+    lib, timer = load_contender(arguments.contender), Timer()
+    bounds = ceilings(arguments.ceilings)
+    report = {"device": torch.cuda.get_device_name(0), "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
+              "ceilings": bounds, "rows": [], "left_out_for_time": 0}
+    for layer, batch, length in cases(arguments.all, arguments.small):
+        for mode in arguments.modes.split(","):
+            if time.monotonic() - start > arguments.budget:
+                report["left_out_for_time"] += 1
+                continue
+            try:
+                row = compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
+            except torch.cuda.OutOfMemoryError as error:
+                row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length,
+                       "error": str(error).splitlines()[0]}
+            report["rows"].append(row)
+            hot = row.get("hot", {})
+            print(f"{row['layer'][:44]:44} N {batch:2} L {length:6} {mode:15} "
+                  + (f"{row['seconds']['unstride']['hot'] * 1e6:9.1f} us, {hot['speedup']:6.2f} x {hot['best_peer']}, "
+                     f"roofline {hot['roofline']:.0%}" if hot else str(row.get("error") or row.get("seconds"))), flush=True)
+            torch.cuda.empty_cache()
+    report["summary"] = summary(report["rows"])
+    Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
