@@ -223,7 +223,7 @@ class CudaBackend final : public Backend {
     std::string compiler = compiler_of(libraries_->nvrtc());
     cache::Key key = cubin_key(problem, plan, source, compiler);
     const char* plan_source = bundled ? "bundle" : wanted.empty() ? "model" : "given";
-    return {std::move(problem), std::move(plan), std::move(source), std::move(compiler), std::move(key), plan_source};
+    return {problem, std::move(plan), std::move(source), std::move(compiler), std::move(key), plan_source};
   }
 
   // What a bundle brings, where no plan is demanded, if this version can still compile it. In the modes that compile

@@ -6,7 +6,8 @@
 #include <charconv>
 #include <optional>
 #include <set>
-#include <utility>
+#include <tuple>
+#include <vector>
 
 namespace unstride::cuda {
 
@@ -17,7 +18,7 @@ constexpr int neighbours = 2;
 struct Place {
   std::string_view file;
   int line = 0;
-  friend auto operator<=>(const Place&, const Place&) = default;
+  friend bool operator<(const Place& a, const Place& b) { return std::tie(a.file, a.line) < std::tie(b.file, b.line); }
 };
 
 std::vector<std::string_view> lines_of(std::string_view text) {

@@ -45,55 +45,55 @@ struct DriverApi {
 
   SharedLibrary library;
 
-  DriverResult (*init)(unsigned flags);
-  DriverResult (*driver_version)(int* version);
-  DriverResult (*error_name)(DriverResult, const char** text);
-  DriverResult (*error_string)(DriverResult, const char** text);
+  DriverResult (*init)(unsigned flags) = nullptr;
+  DriverResult (*driver_version)(int* version) = nullptr;
+  DriverResult (*error_name)(DriverResult, const char** text) = nullptr;
+  DriverResult (*error_string)(DriverResult, const char** text) = nullptr;
 
-  DriverResult (*device_count)(int* count);
-  DriverResult (*device_get)(int* device, int ordinal);
-  DriverResult (*device_name)(char* name, int size, int device);
-  DriverResult (*device_attribute)(int* value, int attribute, int device);
-  DriverResult (*device_memory)(std::size_t* bytes, int device);
+  DriverResult (*device_count)(int* count) = nullptr;
+  DriverResult (*device_get)(int* device, int ordinal) = nullptr;
+  DriverResult (*device_name)(char* name, int size, int device) = nullptr;
+  DriverResult (*device_attribute)(int* value, int attribute, int device) = nullptr;
+  DriverResult (*device_memory)(std::size_t* bytes, int device) = nullptr;
 
-  DriverResult (*context_retain)(ContextHandle*, int device);
-  DriverResult (*context_release)(int device);
-  DriverResult (*context_push)(ContextHandle);
-  DriverResult (*context_pop)(ContextHandle*);
-  DriverResult (*context_current)(ContextHandle*);
+  DriverResult (*context_retain)(ContextHandle*, int device) = nullptr;
+  DriverResult (*context_release)(int device) = nullptr;
+  DriverResult (*context_push)(ContextHandle) = nullptr;
+  DriverResult (*context_pop)(ContextHandle*) = nullptr;
+  DriverResult (*context_current)(ContextHandle*) = nullptr;
 
-  DriverResult (*module_load)(ModuleHandle*, const void* image);
-  DriverResult (*module_unload)(ModuleHandle);
-  DriverResult (*module_function)(FunctionHandle*, ModuleHandle, const char* name);
-  DriverResult (*function_attribute)(int* value, int attribute, FunctionHandle);
-  DriverResult (*set_function_attribute)(FunctionHandle, int attribute, int value);
+  DriverResult (*module_load)(ModuleHandle*, const void* image) = nullptr;
+  DriverResult (*module_unload)(ModuleHandle) = nullptr;
+  DriverResult (*module_function)(FunctionHandle*, ModuleHandle, const char* name) = nullptr;
+  DriverResult (*function_attribute)(int* value, int attribute, FunctionHandle) = nullptr;
+  DriverResult (*set_function_attribute)(FunctionHandle, int attribute, int value) = nullptr;
   DriverResult (*launch)(FunctionHandle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                          unsigned block_y, unsigned block_z, unsigned shared_bytes, StreamHandle, void** parameters,
-                         void** extra);
+                         void** extra) = nullptr;
 
-  DriverResult (*allocate)(DevicePointer*, std::size_t bytes);
-  DriverResult (*free)(DevicePointer);
-  DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes);
-  DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes);
-  DriverResult (*pointer_attribute)(void* value, int attribute, DevicePointer);
+  DriverResult (*allocate)(DevicePointer*, std::size_t bytes) = nullptr;
+  DriverResult (*free)(DevicePointer) = nullptr;
+  DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes) = nullptr;
+  DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes) = nullptr;
+  DriverResult (*pointer_attribute)(void* value, int attribute, DevicePointer) = nullptr;
 
-  DriverResult (*stream_create)(StreamHandle*, unsigned flags);
-  DriverResult (*stream_destroy)(StreamHandle);
-  DriverResult (*stream_synchronize)(StreamHandle);
-  DriverResult (*event_create)(EventHandle*, unsigned flags);
-  DriverResult (*event_destroy)(EventHandle);
-  DriverResult (*event_record)(EventHandle, StreamHandle);
-  DriverResult (*event_synchronize)(EventHandle);
-  DriverResult (*event_elapsed)(float* milliseconds, EventHandle, EventHandle);
+  DriverResult (*stream_create)(StreamHandle*, unsigned flags) = nullptr;
+  DriverResult (*stream_destroy)(StreamHandle) = nullptr;
+  DriverResult (*stream_synchronize)(StreamHandle) = nullptr;
+  DriverResult (*event_create)(EventHandle*, unsigned flags) = nullptr;
+  DriverResult (*event_destroy)(EventHandle) = nullptr;
+  DriverResult (*event_record)(EventHandle, StreamHandle) = nullptr;
+  DriverResult (*event_synchronize)(EventHandle) = nullptr;
+  DriverResult (*event_elapsed)(float* milliseconds, EventHandle, EventHandle) = nullptr;
 
   // Null before CUDA 12.0, all of them or none.
   DriverResult (*library_load)(LibraryHandle*, const void* code, void* jit_options, void** jit_values,
-                               unsigned jit_count, void* options, void** values, unsigned count);
-  DriverResult (*library_unload)(LibraryHandle);
-  DriverResult (*library_kernel)(KernelHandle*, LibraryHandle, const char* name);
-  DriverResult (*kernel_function)(FunctionHandle*, KernelHandle);
+                               unsigned jit_count, void* options, void** values, unsigned count) = nullptr;
+  DriverResult (*library_unload)(LibraryHandle) = nullptr;
+  DriverResult (*library_kernel)(KernelHandle*, LibraryHandle, const char* name) = nullptr;
+  DriverResult (*kernel_function)(FunctionHandle*, KernelHandle) = nullptr;
   // Null before CUDA 12.4.
-  DriverResult (*function_load)(FunctionHandle);
+  DriverResult (*function_load)(FunctionHandle) = nullptr;
 
   bool has_libraries() const noexcept { return library_load && library_unload && library_kernel && kernel_function; }
 };

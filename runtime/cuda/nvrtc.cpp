@@ -21,20 +21,20 @@ constexpr const char* source_name = "unstride.cu";
 }  // namespace
 
 struct Nvrtc::Functions {
-  Result (*version)(int* major, int* minor);
-  const char* (*error_string)(Result);
+  Result (*version)(int* major, int* minor) = nullptr;
+  const char* (*error_string)(Result) = nullptr;
   Result (*create_program)(Program*, const char* source, const char* name, int headers, const char* const* texts,
-                           const char* const* names);
-  Result (*destroy_program)(Program*);
-  Result (*compile_program)(Program, int options, const char* const*);
-  Result (*ptx_size)(Program, std::size_t*);
-  Result (*ptx)(Program, char*);
-  Result (*cubin_size)(Program, std::size_t*);
-  Result (*cubin)(Program, char*);
-  Result (*log_size)(Program, std::size_t*);
-  Result (*log)(Program, char*);
-  Result (*architecture_count)(int*);
-  Result (*architectures)(int*);
+                           const char* const* names) = nullptr;
+  Result (*destroy_program)(Program*) = nullptr;
+  Result (*compile_program)(Program, int options, const char* const*) = nullptr;
+  Result (*ptx_size)(Program, std::size_t*) = nullptr;
+  Result (*ptx)(Program, char*) = nullptr;
+  Result (*cubin_size)(Program, std::size_t*) = nullptr;
+  Result (*cubin)(Program, char*) = nullptr;
+  Result (*log_size)(Program, std::size_t*) = nullptr;
+  Result (*log)(Program, char*) = nullptr;
+  Result (*architecture_count)(int*) = nullptr;
+  Result (*architectures)(int*) = nullptr;
 
   explicit Functions(const SharedLibrary& library) {
     const auto get = [&]<typename Function>(Function*& pointer, const char* name) {
