@@ -13,10 +13,11 @@
 
 #include "codegen/plan/plan_fields.h"
 #include "templates/cuda/configuration.h"
+#include "templates/cuda/mma_tile.h"
 
 namespace unstride::plan {
 
-using GpuTile = std::variant<gpu::FfmaTile, gpu::DepthwiseTile>;
+using GpuTile = std::variant<gpu::FfmaTile, gpu::DepthwiseTile, gpu::MmaTile>;
 
 inline constexpr Names<gpu::Rows, 2> rows_names = {{{"channels", gpu::Rows::channels}, {"phases", gpu::Rows::phases}}};
 
@@ -52,6 +53,23 @@ struct GpuTileText<gpu::DepthwiseTile> {
   static constexpr std::string_view name = "depthwise", type = "DepthwiseTile";
   using T = gpu::DepthwiseTile;
   static constexpr auto fields = std::tuple{TileField{"columns", &T::columns}, TileField{"threads", &T::threads}};
+};
+
+template <>
+struct GpuTileText<gpu::MmaTile> {
+  static constexpr std::string_view name = "mma", type = "MmaTile";
+  using T = gpu::MmaTile;
+  static constexpr auto fields = std::tuple{TileField{"order", &T::order},
+                                            TileField{"columns", &T::columns},
+                                            TileField{"inner_tiles", &T::inner_tiles},
+                                            TileField{"outer_tiles", &T::outer_tiles},
+                                            TileField{"column_warps", &T::column_warps},
+                                            TileField{"row_warps", &T::row_warps},
+                                            TileField{"depth_warps", &T::depth_warps},
+                                            TileField{"slabs", &T::slabs},
+                                            TileField{"tap_block", &T::tap_block},
+                                            TileField{"stages", &T::stages},
+                                            TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
 };
 
 struct GpuPlan {

@@ -21,6 +21,7 @@ struct GpuTarget {
   double memory_gigabytes = 0;   ///< a second
   int float32_per_cycle = 128;   ///< fused multiply-adds of a multiprocessor
   int float64_per_cycle = 2;     ///< the same
+  int tensor_per_cycle = 512;    ///< the same of 16-bit operands by mma; TF32 is half as fast
   bool has_wgmma = false;        ///< and setmaxnreg: architecture-specific code for sm_90a
   bool has_bulk_copies = false;  ///< mbarrier and cp.async.bulk
 

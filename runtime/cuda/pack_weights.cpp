@@ -1,6 +1,7 @@
 #include "runtime/cuda/pack_weights.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -69,6 +70,46 @@ std::vector<std::byte> pack(const Weight<T>& weight, const gpu::DepthwiseTile&) 
   std::vector<Accumulator<T>> result(count);
   std::transform(weight.values, weight.values + count, result.begin(),
                  [](T value) { return static_cast<Accumulator<T>>(value); });
+  return bytes_of(result);
+}
+
+// To the nearest number of TF32, ties away from zero, as tensor cores' own conversion does it; a NaN stays one.
+std::uint32_t tf32_word(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return std::isfinite(value) ? (bits + 0x1000) & ~0x1fffu : bits;
+}
+
+// gpu::MmaWeights says where each weight lies. What a word holds: one channel in TF32, or two of a 16-bit type.
+template <typename T>
+std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
+  const gpu::Layer& layer = weight.problem.layer;
+  const gpu::Polyphase polyphase = layer.polyphase();
+  const gpu::MmaWeights packed{tile.order};
+  const bool by_channels = tile.order == gpu::Rows::channels;
+  std::vector<std::uint32_t> result(static_cast<std::size_t>(layer.groups * packed.group_words(layer)));
+  for (std::int64_t group = 0; group < layer.groups; ++group)
+    for (std::int64_t input = 0; input < layer.in_channels; ++input) {
+      const std::int64_t word = input / packed.channels_per_word(layer);
+      const std::int64_t slab = word / gpu::MmaWeights::slab_words, depth = word % gpu::MmaWeights::slab_words;
+      for (std::int64_t output = 0; output < layer.out_channels; ++output)
+        for (std::int64_t element = 0; element < layer.kernel_size; ++element) {
+          const std::int64_t phase = element % polyphase.tap_step(), tap = element / polyphase.tap_step();
+          const std::int64_t inner = by_channels ? output : phase, outer = by_channels ? phase : output;
+          const std::int64_t row_group = outer * packed.inner(layer) + inner / 8;
+          const std::int64_t piece =
+              ((group * packed.inner(layer) * packed.outer(layer) + row_group) * packed.slabs(layer) + slab) *
+                  polyphase.max_taps() +
+              tap;
+          const std::int64_t lane = inner % 8 * 4 + depth % 4;
+          std::uint32_t& to =
+              result[static_cast<std::size_t>(piece * gpu::MmaWeights::piece_words + 4 * lane + depth / 4)];
+          const auto value = weight.at(group, input, output, element);
+          if constexpr (sizeof(T) == 2)
+            to |= static_cast<std::uint32_t>(T(value).bits) << 16 * (input % 2);
+          else
+            to = tf32_word(static_cast<float>(value));
+        }
+    }
   return bytes_of(result);
 }
 

@@ -19,8 +19,11 @@ struct Interleave {
   /// Elements of one channel.
   static constexpr int pitch = columns * phases + columns * phases / 32 + 1;
 
+  static __device__ __forceinline__ T& place(T* channel, int column, int phase) {
+    return channel[skewed(column * phases + phase)];
+  }
   static __device__ __forceinline__ void put(T* channel, int column, int phase, T sum) {
-    channel[skewed(column * phases + phase)] = sum;
+    place(channel, column, phase) = sum;
   }
 
   /// Stores `channels` channels, by the first threads of the block: row is the first one's in y, bias_row its bias. A

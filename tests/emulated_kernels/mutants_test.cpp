@@ -1,6 +1,7 @@
 // Kernels with one thing taken out or changed: each must be noticed, or the emulator proves nothing.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/emulated_kernels/emulated_kernel.h"
@@ -19,11 +20,20 @@ struct Mutant {
 };
 
 constexpr const char *ffma = "templates/cuda/ffma.h", *depthwise = "templates/cuda/depthwise.h",
-                     *interleave = "templates/cuda/interleave.h";
+                     *mma = "templates/cuda/mma.h", *interleave = "templates/cuda/interleave.h";
 
 // Several chunks of channels, columns and rows that do not fill their tiles, phases with and without all taps.
 const LayerSpec& deep() {
   static const LayerSpec spec = layer(45, 18, 8, 3);
+  return spec;
+}
+// Small integers: the sums are exact, and fast math gives the strict result.
+const LayerSpec& fast() {
+  static const LayerSpec spec = [] {
+    LayerSpec made = layer(150, 18, 8, 3);
+    made.math = Math::fast;
+    return made;
+  }();
   return spec;
 }
 LayerSpec padded(LayerSpec spec) {
@@ -68,6 +78,23 @@ std::vector<Mutant> mutants() {
        separate(),
        {depthwise, " && first + i < arguments.input_length", ""}},
       {"depthwise_ReadingBeforeTheFirstInput", "depthwise", separate(), {depthwise, "first + i >= 0 && ", ""}},
+      {"mma_WaitingForOneStageTooFew",
+       "mma",
+       fast(),
+       {mma, "wait_copies<tile.stages - 2>();", "wait_copies<tile.stages - 1>();"}},
+      {"mma_WithoutTheBarrierBeforeAStageIsRead", "mma", fast(), {mma, "__syncthreads();  // this stage", "//"}},
+      {"mma_WithOneStageOfInputsForTwo", "mma", fast(), {mma, "chunk % 2 * input_words", "0"}},
+      {"mma_CopyingIntoTheStageThatIsRead",
+       "mma",
+       fast(),
+       {mma, "copy_weights(chunk + tile.stages - 1);", "copy_weights(chunk + tile.stages);"}},
+      {"mma_WithoutTheBarriersAroundSlices",
+       "mma",
+       fast(),
+       {mma, "        __syncthreads();\n        if (slice", "        if (slice"}},
+      {"mma_ReadingPastTheLastInput", "mma", fast(), {mma, " && position < end)", ")"}},
+      {"mma_ReadingBeforeTheFirstInput", "mma", fast(), {mma, "position >= begin && ", ""}},
+      {"mma_ReadingChannelsPastTheLast", "mma", fast(), {mma, "valid && first + channel < layer.in_channels", "valid"}},
   };
 }
 
@@ -76,7 +103,11 @@ std::string complaint(const Mutant& mutant, const std::vector<Mutation>& mutatio
   using emulator::Schedule;
   const EmulatedKernel kernel(mutant.spec, "cuda:sm_90a", mutant.plan, mutations);
   LayerData<float> data(mutant.spec, 2, 37);
-  data.x[7] = std::numeric_limits<float>::infinity();  // times zero, it shows
+  if (mutant.spec.math == Math::fast)
+    for (std::vector<float>* values : {&data.x, &data.w, &data.b})
+      for (float& value : *values) value = std::round(4 * value);
+  else
+    data.x[7] = std::numeric_limits<float>::infinity();  // times zero, it shows
   for (const Schedule& schedule : {Schedule::forward(), Schedule::reverse(), Schedule::shuffled(1)})
     for (int tile = 0; tile < kernel.tiles(); ++tile) try {
         const auto y = kernel.run(data, {.schedule = schedule, .input_gap = 3, .output_gap = 2, .tile = tile});

@@ -1,0 +1,177 @@
+// Tensor cores, for fast math: which tiles there are for a layer, and what they cost.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "codegen/plan/gpu_strategy.h"
+#include "support/checked_math.h"
+
+namespace unstride::plan {
+
+namespace {
+
+using gpu::MmaTile;
+using support::ceil_div;
+
+const MmaTile& tile_of(const GpuTile& tile) {
+  return std::get<MmaTile>(tile);
+}
+
+int channels_per_word(const GpuProblem& problem) {
+  return static_cast<int>(gpu::MmaWeights{}.channels_per_word(problem.layer));
+}
+
+int sums(const MmaTile& tile) {
+  return tile.columns * 8 * tile.row_groups() / (32 * tile.column_warps * tile.row_warps);
+}
+
+// What a thread needs besides its sums: two fragments of inputs, one of weights, inputs on their way, and addresses.
+int registers(const GpuProblem& problem, const MmaTile& tile) {
+  const int fragments = 8 * (tile.columns / tile.column_warps / 16) + 8;
+  return sums(tile) + fragments + static_cast<int>(tile.held_words(problem.layer)) * channels_per_word(problem) + 80;
+}
+
+std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
+  const MmaTile& tile = tile_of(any);
+  const GpuTarget& target = problem.target;
+  if (problem.spec.math != Math::fast) return "mma takes layers with fast math";
+  if (problem.spec.dtype == DType::float64) return "mma takes no float64";
+  if (target.compute_capability < 80 && problem.spec.dtype != DType::float16)
+    return "tensor cores before sm_80 take float16 alone";
+  for (const int value : {tile.columns, tile.inner_tiles, tile.outer_tiles, tile.column_warps, tile.row_warps,
+                          tile.depth_warps, tile.slabs, tile.stages, tile.blocks_per_multiprocessor})
+    if (value < 1 || value > 1024) return "each number must be from 1 to 1024";
+  if (std::int64_t{tile.column_warps} * tile.row_warps * tile.depth_warps > 32) return "a block has at most 32 warps";
+  if (tile.columns % (16 * tile.column_warps) != 0) return "columns must be a multiple of 16 * column_warps";
+  if (tile.row_groups() % tile.row_warps != 0) return "inner_tiles * outer_tiles must be a multiple of row_warps";
+  if (tile.order == gpu::Rows::phases && problem.layer.polyphase().max_delay() > 0)
+    return "order=phases takes layers whose phases read the same inputs";
+  if (tile.tap_block < 0) return "tap_block must be 0 or more";
+  if (tile.stages < 2 || tile.stages > 8) return "stages must be from 2 to 8";
+  if (tile.blocks_per_multiprocessor > 16) return "blocks_per_multiprocessor must be at most 16";
+  if (tile.shared_bytes(problem.layer) > target.shared_bytes_per_block) return "the tile does not fit shared memory";
+  if (tile.held_words(problem.layer) > 32) return "the inputs of a stage do not fit the registers";
+  const int most = target.registers_per_multiprocessor / tile.threads() / tile.blocks_per_multiprocessor;
+  if (registers(problem, tile) > std::min(255, most)) return "the tile does not fit the registers";
+  return {};
+}
+
+// How warps share a block of this many columns and about this many groups of rows.
+struct Shape {
+  int columns, row_groups, column_warps, row_warps, depth_warps;
+};
+constexpr std::array shapes = {
+    Shape{128, 16, 4, 2, 1}, Shape{128, 8, 4, 2, 1}, Shape{64, 16, 2, 2, 1}, Shape{64, 8, 2, 2, 1},
+    Shape{64, 4, 4, 1, 1},   Shape{32, 16, 1, 4, 1}, Shape{32, 8, 2, 1, 2},  Shape{32, 4, 2, 1, 4},
+    Shape{16, 8, 1, 2, 4},   Shape{16, 4, 1, 1, 4},  Shape{16, 2, 1, 1, 8},
+};
+
+// All phases of a channel in one block where they fit: its outputs are then neighbours.
+void choose_rows(const GpuProblem& problem, const Shape& shape, MmaTile& tile) {
+  const gpu::MmaWeights packed{tile.order};
+  const auto outer = static_cast<int>(std::min<std::int64_t>(packed.outer(problem.layer), shape.row_groups));
+  const auto inner =
+      static_cast<int>(std::min<std::int64_t>(packed.inner(problem.layer), std::max(1, shape.row_groups / outer)));
+  tile.outer_tiles = outer;
+  tile.inner_tiles = inner;
+  // The warps that share the rows must divide them.
+  while (tile.row_groups() % tile.row_warps != 0) {
+    if (tile.order == gpu::Rows::channels)
+      ++tile.inner_tiles;
+    else
+      ++tile.outer_tiles;
+  }
+}
+
+void choose_stages(const GpuProblem& problem, MmaTile& tile) {
+  constexpr std::int64_t most_stage_words = 6 << 10;
+  const std::int64_t taps = problem.layer.polyphase().max_taps();
+  const std::int64_t fitting = std::max<std::int64_t>(1, most_stage_words / 128 / tile.row_groups() / tile.depth_warps);
+  tile.tap_block = fitting >= taps ? 0 : static_cast<int>(fitting);
+  const std::int64_t slabs = gpu::MmaWeights{tile.order}.slabs(problem.layer);
+  // Two slabs a stage halve its barriers, where they are small.
+  if (tile.tap_block == 0 && fitting >= 2 * taps && slabs >= 4 * tile.depth_warps) tile.slabs = 2;
+  tile.stages = 3;
+}
+
+std::vector<GpuTile> enumerate(const GpuProblem& problem) {
+  std::vector<GpuTile> tiles;
+  const std::int64_t slabs = gpu::MmaWeights{}.slabs(problem.layer);
+  for (const gpu::Rows order : {gpu::Rows::channels, gpu::Rows::phases})
+    for (const Shape& shape : shapes) {
+      if (shape.depth_warps > slabs) continue;
+      MmaTile tile{.order = order,
+                   .columns = shape.columns,
+                   .column_warps = shape.column_warps,
+                   .row_warps = shape.row_warps,
+                   .depth_warps = shape.depth_warps};
+      choose_rows(problem, shape, tile);
+      choose_stages(problem, tile);
+      tile.blocks_per_multiprocessor = 1;
+      const int resident =
+          resident_blocks(problem.target, tile.threads(), tile.shared_bytes(problem.layer), registers(problem, tile));
+      tile.blocks_per_multiprocessor = std::clamp(resident, 1, 512 / tile.threads());
+      if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
+    }
+  return tiles;
+}
+
+GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
+  const MmaTile& tile = tile_of(any);
+  return {.blocks = tile.blocks(problem.layer, batch, columns),
+          .threads = tile.threads(),
+          .shared_bytes = tile.shared_bytes(problem.layer)};
+}
+
+double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
+  const MmaTile& tile = tile_of(any);
+  const GpuTarget& target = problem.target;
+  const gpu::MmaWeights packed{tile.order};
+  const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
+  const double taps = static_cast<double>(problem.layer.polyphase().max_taps());
+  const double chunks =
+      static_cast<double>(ceil_div(packed.slabs(problem.layer), std::int64_t{tile.stage_slabs()})) *
+      static_cast<double>(ceil_div(problem.layer.polyphase().max_taps(), tile.taps_in_memory(problem.layer)));
+  // A chunk's products at the rate of tensor cores, its fragments from shared memory, and what its barriers cost.
+  const double words = 16.0 * tile.stage_slabs() * static_cast<double>(tile.taps_in_memory(problem.layer));
+  const double rate = target.tensor_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
+  const double products = tile.columns * 8.0 * tile.row_groups() * words / rate;
+  const double from_shared =
+      4 * words * (tile.columns * tile.row_warps + 8.0 * tile.row_groups() * tile.column_warps) / 128;
+  const double busy = std::max(products, from_shared) + 150;
+  const double alone = std::max(busy, 900.0);
+  const double outputs = 8.0 * tile.row_groups() * tile.columns;
+  const double ends = 2500 + outputs / 32;
+
+  const int resident =
+      std::min(tile.blocks_per_multiprocessor,
+               resident_blocks(target, tile.threads(), tile.shared_bytes(problem.layer), registers(problem, tile)));
+  const double slots = static_cast<double>(target.multiprocessors) * resident;
+  const auto cycles_of = [&](double together) { return chunks * std::max(alone, busy * together) + ends; };
+  const double whole_waves = static_cast<double>(static_cast<std::int64_t>(blocks / slots));
+  const double rest = blocks - whole_waves * slots;
+  double cycles = whole_waves * cycles_of(resident);
+  if (rest > 0) cycles += cycles_of(std::max(1.0, rest / target.multiprocessors));
+
+  const double input_words = static_cast<double>(tile.input_words(problem.layer)) / tile.stage_slabs();
+  const double from_l2 =
+      4 * blocks * static_cast<double>(packed.slabs(problem.layer)) * (128.0 * tile.row_groups() * taps + input_words);
+  const double traffic =
+      static_cast<double>(problem.element_bytes()) *
+      (static_cast<double>(batch * columns) *
+           static_cast<double>(problem.spec.in_channels + problem.spec.out_channels * problem.spec.stride) +
+       static_cast<double>(problem.spec.weight_count()));
+  const double l2_gigabytes = 24.0 * target.multiprocessors * target.gigahertz;
+  return 2.0 + std::max({cycles / target.gigahertz / 1e3, from_l2 / l2_gigabytes / 1e3,
+                         traffic / target.memory_gigabytes / 1e3});
+}
+
+std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
+  return "mma " + std::string(name_of(tile_of(tile).order, rows_names));
+}
+
+}  // namespace
+
+const GpuStrategy mma = {GpuTileText<MmaTile>::name, enumerate, why_illegal, predict, launch_of, weight_layout};
+
+}  // namespace unstride::plan

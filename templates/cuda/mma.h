@@ -1,0 +1,314 @@
+// mma: the layer on tensor cores, for fast math: TF32 for float32, and the 16-bit types themselves; sums in float32.
+//
+// Rows of the instruction are positions of x, columns are rows (output channel, phase) of the polyphase product. The
+// positions come from registers, so that a tap's shift is an address in shared memory and never an alignment. Inputs
+// lie there as words (mma_tile.h) by position, two stages of them, prologue applied and converted once for each
+// element; weights lie in the order of fragments, a few stages of them, and come by asynchronous copies.
+//
+// Warps share a block's columns, its rows, and for small grids its reduction: slices are then added in a fixed order,
+// so that results are the same from run to run. Taps that a phase lacks are multiplied as zeros.
+#pragma once
+
+#include "templates/cuda/activation.h"
+#include "templates/cuda/element.h"
+#include "templates/cuda/interleave.h"
+#include "templates/cuda/mma_tile.h"
+
+namespace unstride::gpu {
+
+/// Words of the reduction, and products of them, by the type in memory.
+template <Layer layer>
+struct MmaOperand {
+  using X = Stored<layer.element>;
+  static constexpr int channels = layer.element == Element::float32 ? 1 : 2;
+
+  /// The prologue applied, in the operand's type. `valid`: false beyond the ends of x.
+  static __device__ __forceinline__ unsigned word(const X (&x)[channels], bool valid) {
+    unsigned bits = 0;
+    if constexpr (layer.element == Element::float32) {
+      bits = tf32_of(activated<layer.prologue>(x[0]));
+    } else if constexpr (layer.prologue.function == Function::none) {
+      bits = x[0] | static_cast<unsigned>(x[1]) << 16;
+    } else {
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        bits |= static_cast<unsigned>(rounded<layer.element>(activated<layer.prologue>(widened<layer.element>(x[i]))))
+                << 16 * i;
+    }
+    return valid ? bits : 0;
+  }
+  static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    const unsigned b[2] = {b0, b1};
+    if constexpr (layer.element == Element::float32)
+      mma_tf32(d, a, b);
+    else if constexpr (layer.element == Element::float16)
+      mma_float16(d, a, b);
+    else
+      mma_bfloat16(d, a, b);
+  }
+};
+
+template <Layer layer, MmaTile tile>
+class Mma {
+  using Operand = MmaOperand<layer>;
+  using X = Stored<layer.element>;
+
+  static constexpr Polyphase polyphase = layer.polyphase();
+  static constexpr MmaWeights packed = {tile.order};
+  static constexpr int threads = tile.threads();
+  static constexpr int taps = polyphase.max_taps(), tap_block = tile.taps_in_memory(layer);
+  static constexpr int tap_chunks = ceil_div(taps, tap_block);
+  static constexpr int stage_slabs = tile.stage_slabs(), slabs = packed.slabs(layer);
+  static constexpr int chunks = ceil_div(slabs, stage_slabs) * tap_chunks;
+  static constexpr int input_step = polyphase.input_step();
+  static constexpr int halo = tile.halo(layer), positions = tile.columns + halo;
+  static constexpr int input_pitch = tile.input_pitch(layer);
+  static constexpr int stage_words = tile.weight_words(layer), input_words = tile.input_words(layer);
+  static constexpr int row_groups = tile.row_groups();
+  static constexpr int warp_groups = row_groups / tile.row_warps;              // of eight rows, of a warp
+  static constexpr int warp_sixteens = tile.columns / tile.column_warps / 16;  // of columns, of a warp
+  static constexpr int stage_depth = 16 * stage_slabs;                         // words at one position
+  static constexpr int held_words = tile.held_words(layer);
+
+  static_assert(layer.element != Element::float64);
+  static_assert(threads <= 1024 && row_groups % tile.row_warps == 0 && tile.columns % (16 * tile.column_warps) == 0);
+  static_assert(tile.order == Rows::channels || polyphase.max_delay() == 0, "eight rows must read the same inputs");
+  static_assert(tile.stages >= 2);
+
+  const Arguments& arguments;
+  unsigned* const shared = reinterpret_cast<unsigned*>(dynamic_shared());
+  Index input_row, output_row;  // of the group's first channel: batch and group
+  int group;
+  int first_channel, first_phase;  // of the tile
+  Index first_column;              // of the tile
+  int lane, column_warp, row_warp, depth_warp;
+
+ public:
+  __device__ __forceinline__ explicit Mma(const Arguments& a) : arguments(a) {
+    // Neighbouring blocks share columns: their inputs are read at about the same time.
+    constexpr unsigned row_tiles = tile.row_tiles(layer), phase_tiles = tile.phase_tiles(layer);
+    const unsigned column_tiles = tile.column_tiles(a.columns);
+    const unsigned row_tile = blockIdx.x % row_tiles, rest = blockIdx.x / row_tiles;
+    const unsigned batch_and_group = rest / column_tiles;
+    first_phase = row_tile % phase_tiles * tile.phases();
+    first_channel = row_tile / phase_tiles * tile.channels();
+    first_column = layer.first_column() + Index{rest % column_tiles} * tile.columns;
+    group = batch_and_group % static_cast<unsigned>(layer.groups);
+    input_row = Index{batch_and_group} * layer.in_channels;
+    output_row = Index{batch_and_group} * layer.out_channels;
+
+    const int warp = static_cast<int>(threadIdx.x) / 32;
+    lane = static_cast<int>(threadIdx.x) % 32;
+    column_warp = warp % tile.column_warps;
+    row_warp = warp / tile.column_warps % tile.row_warps;
+    depth_warp = warp / (tile.column_warps * tile.row_warps);
+  }
+
+  __device__ __forceinline__ void run() {
+    float sums[warp_sixteens][warp_groups][4];
+    start(sums);
+    X held[held_words][Operand::channels];
+#pragma unroll
+    for (int stage = 0; stage < tile.stages - 1; ++stage) copy_weights(stage);
+    fetch_inputs(0, held);
+    put_inputs(0, held);
+#pragma unroll 1
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      wait_copies<tile.stages - 2>();
+      __syncthreads();  // this stage is whole, and nobody reads the one before any more
+      copy_weights(chunk + tile.stages - 1);
+      const bool more = chunk + 1 < chunks;
+      if (more) fetch_inputs(chunk + 1, held);
+      multiply(chunk, sums);
+      if (more) put_inputs(chunk + 1, held);
+    }
+    wait_copies<0>();
+    store(sums);
+  }
+
+ private:
+  // What a stage holds
+  __device__ __forceinline__ unsigned* weights_of(int chunk) const {
+    return shared + chunk % tile.stages * stage_words;
+  }
+  __device__ __forceinline__ unsigned* inputs_of(int chunk) const {
+    return shared + tile.stages * stage_words + chunk % 2 * input_words;
+  }
+  static __device__ __forceinline__ int first_slab(int chunk) {
+    return chunk / tap_chunks * stage_slabs;
+  }
+  static __device__ __forceinline__ int first_tap(int chunk) {
+    return chunk % tap_chunks * tap_block;
+  }
+
+  /// Always makes a group of copies, an empty one past the last chunk.
+  __device__ __forceinline__ void copy_weights(int chunk) const {
+    if (chunk < chunks) {
+      const int outer = tile.order == Rows::channels ? first_phase : first_channel;
+      const int inner = (tile.order == Rows::channels ? first_channel : first_phase) / 8;
+      const unsigned* from =
+          static_cast<const unsigned*>(arguments.weights) + group * packed.group_words(layer) + 4 * lane;
+      unsigned* to = weights_of(chunk) + 4 * lane;
+      constexpr int pieces = row_groups * stage_slabs * tap_block;
+#pragma unroll 2
+      for (int piece = static_cast<int>(threadIdx.x) / 32; piece < pieces; piece += threads / 32) {
+        const int tap = first_tap(chunk) + piece % tap_block;
+        const int slab = first_slab(chunk) + piece / tap_block % stage_slabs;
+        const int row_group = piece / (tap_block * stage_slabs);
+        const int outer_row = outer + row_group / tile.inner_tiles, inner_row = inner + row_group % tile.inner_tiles;
+        const bool exists =
+            tap < taps && slab < slabs && outer_row < packed.outer(layer) && inner_row < packed.inner(layer);
+        const Index source = exists ? ((outer_row * packed.inner(layer) + inner_row) * slabs + slab) * taps + tap : 0;
+        copy_async<16>(to + piece * packed.piece_words, from + source * packed.piece_words, exists);
+      }
+    }
+    commit_copies();
+  }
+
+  // Position p of a chunk's inputs is input first_column - halo - first_tap*input_step + p. A warp fetches all
+  // positions of a word, 32 at a time, then of the word `warps` further on.
+  __device__ __forceinline__ Index first_input(int chunk) const {
+    return first_column - halo - Index{first_tap(chunk)} * input_step;
+  }
+  /// Calls f(n, word, position, whether that lies in x) for what the thread holds.
+  template <typename F>
+  __device__ __forceinline__ void for_held(int chunk, const F& f) const {
+    constexpr int warps = threads / 32, rounds = ceil_div(positions, 32);
+    const Index first = first_input(chunk), last = arguments.input_length - first;
+    const int begin = static_cast<int>(first < 0 ? min(-first, positions) : 0);
+    const int end = static_cast<int>(min(last, positions));
+    const int warp = static_cast<int>(threadIdx.x) / 32;
+#pragma unroll
+    for (int n = 0; n < held_words; ++n) {
+      const int word = warp + n / rounds * warps, position = lane + n % rounds * 32;
+      if ((stage_depth % warps == 0 || word < stage_depth) && (positions % 32 == 0 || position < positions))
+        f(n, word, position, position >= begin && position < end);
+    }
+  }
+  __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[held_words][Operand::channels]) const {
+    const int first = first_slab(chunk) * static_cast<int>(packed.slab_words) * Operand::channels;
+    const X* x = static_cast<const X*>(arguments.x) + (input_row + first) * arguments.input_pitch + first_input(chunk);
+    for_held(chunk, [&](int n, int word, int position, bool valid) {
+#pragma unroll
+      for (int i = 0; i < Operand::channels; ++i) {
+        const int channel = word * Operand::channels + i;
+        held[n][i] =
+            valid && first + channel < layer.in_channels ? x[channel * arguments.input_pitch + position] : X{0};
+      }
+    });
+  }
+  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[held_words][Operand::channels]) const {
+    unsigned* to = inputs_of(chunk);
+    for_held(chunk, [&](int n, int word, int position, bool valid) {
+      to[word * input_pitch + position] = Operand::word(held[n], valid);
+    });
+  }
+
+  // Rows: of the warp's group n, and of the lane's sum i in it
+  __device__ __forceinline__ int row_group(int n) const {
+    return row_warp * warp_groups + n;
+  }
+  __device__ __forceinline__ int channel_of(int n, int i) const {
+    const int outer = row_group(n) / tile.inner_tiles, inner = row_group(n) % tile.inner_tiles;
+    return tile.order == Rows::channels ? 8 * inner + 2 * (lane % 4) + i % 2 : outer;
+  }
+  __device__ __forceinline__ int phase_of(int n, int i) const {
+    const int outer = row_group(n) / tile.inner_tiles, inner = row_group(n) % tile.inner_tiles;
+    return tile.order == Rows::channels ? outer : 8 * inner + 2 * (lane % 4) + i % 2;
+  }
+  __device__ __forceinline__ int column_of(int m, int i) const {
+    return (column_warp * warp_sixteens + m) * 16 + lane / 4 + i / 2 * 8;
+  }
+
+  __device__ __forceinline__ void start(float (&sums)[warp_sixteens][warp_groups][4]) const {
+#pragma unroll
+    for (int n = 0; n < warp_groups; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        float bias = 0;
+        if constexpr (layer.bias) {
+          const int channel = first_channel + channel_of(n, i);
+          if (depth_warp == 0 && channel < layer.out_channels)
+            bias = static_cast<const float*>(arguments.bias)[group * layer.out_channels + channel];
+        }
+#pragma unroll
+        for (int m = 0; m < warp_sixteens; ++m) sums[m][n][i] = bias;
+      }
+  }
+
+  __device__ __forceinline__ void multiply(int chunk, float (&sums)[warp_sixteens][warp_groups][4]) const {
+    const unsigned* weights = weights_of(chunk) + 4 * lane;
+    const unsigned* inputs =
+        inputs_of(chunk) + lane % 4 * input_pitch + halo + column_warp * 16 * warp_sixteens + lane / 4;
+#pragma unroll 1
+    for (int slab = depth_warp * tile.slabs; slab < (depth_warp + 1) * tile.slabs; ++slab)
+#pragma unroll(tap_block <= 4 ? tap_block : 1)
+      for (int tap = 0; tap < tap_block; ++tap) {
+        const unsigned* x = inputs + slab * 16 * input_pitch - tap * input_step;
+        const unsigned* w = weights + (slab * tap_block + tap) * packed.piece_words;
+        unsigned a[2][warp_sixteens][4];
+        if constexpr (polyphase.max_delay() == 0) load_inputs(x, a);
+#pragma unroll
+        for (int n = 0; n < warp_groups; ++n) {
+          if constexpr (polyphase.max_delay() > 0) {
+            constexpr Polyphase at = layer.polyphase();  // device code has no address of a static member
+            const int phase = first_phase + phase_of(n, 0);
+            load_inputs(x - (phase < at.phases() ? at.delay(phase) : 0), a);
+          }
+          const auto b = load<4>(w + row_group(n) * stage_slabs * tap_block * packed.piece_words);
+#pragma unroll
+          for (int m = 0; m < warp_sixteens; ++m) Operand::multiply(sums[m][n], a[0][m], b.at[0], b.at[1]);
+#pragma unroll
+          for (int m = 0; m < warp_sixteens; ++m) Operand::multiply(sums[m][n], a[1][m], b.at[2], b.at[3]);
+        }
+      }
+  }
+  static __device__ __forceinline__ void load_inputs(const unsigned* x, unsigned (&a)[2][warp_sixteens][4]) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+#pragma unroll
+      for (int m = 0; m < warp_sixteens; ++m)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) a[half][m][i] = x[(8 * half + i / 2 * 4) * input_pitch + 16 * m + i % 2 * 8];
+  }
+
+  // Outputs, through shared memory: some channels at a time, one slice of the reduction after the other
+  __device__ __forceinline__ void store(const float (&sums)[warp_sixteens][warp_groups][4]) const {
+    using Interleaved = Interleave<layer, tile.phases(), tile.phase_tiles(layer) == 1, tile.columns, threads>;
+    static_assert(Interleaved::pitch == tile.output_pitch());
+    constexpr int fitting = tile.shared_words(layer) / Interleaved::pitch;
+    constexpr int channels = fitting < tile.channels() ? fitting : tile.channels();
+    float* outputs = reinterpret_cast<float*>(shared);
+#pragma unroll 1
+    for (int first = 0; first < tile.channels(); first += channels) {
+#pragma unroll 1
+      for (int slice = 0; slice < tile.depth_warps; ++slice) {
+        __syncthreads();
+        if (slice != depth_warp) continue;
+#pragma unroll
+        for (int n = 0; n < warp_groups; ++n)
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int channel = channel_of(n, i) - first;
+            if (channels < tile.channels() && (channel < 0 || channel >= channels)) continue;
+#pragma unroll
+            for (int m = 0; m < warp_sixteens; ++m) {
+              float& sum = Interleaved::place(outputs + channel * Interleaved::pitch, column_of(m, i), phase_of(n, i));
+              sum = slice == 0 ? sums[m][n][i] : sum + sums[m][n][i];
+            }
+          }
+      }
+      __syncthreads();
+      const int end = min(tile.channels(), layer.out_channels - first_channel);
+      Interleaved::store(arguments, outputs, min(channels, end - first), output_row + first_channel + first,
+                         group * layer.out_channels + first_channel + first, first_column, first_phase);
+    }
+  }
+};
+
+template <Layer layer, MmaTile tile>
+__device__ __forceinline__ void mma(const Arguments& arguments) {
+  Mma<layer, tile>(arguments).run();
+}
+
+}  // namespace unstride::gpu

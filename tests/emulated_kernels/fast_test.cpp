@@ -1,0 +1,134 @@
+// Fast math on tensor cores, in the emulator: within the bound of docs/spec.md.
+//
+// The exact result is taken from the chain in double. |x||w| is summed without activations, which make no number larger
+// here.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/emulated_kernels/emulated_kernel.h"
+#include "tests/kernels/sweep_design.h"
+#include "tests/oracle/comparison.h"
+
+namespace unstride::testing {
+namespace {
+
+// The table of docs/spec.md: what rounding of the operands, of the prologue's results and of the output lose.
+struct Bound {
+  double operands, prologue, output, smallest;
+
+  static Bound of(DType dtype) {
+    if (dtype == DType::bfloat16) return {0, 0x1p-8, 0x1p-8, 0x1p-133};
+    if (dtype == DType::float16) return {0, 0x1p-11, 0x1p-11, 0x1p-24};
+    return {0x1p-10 + 0x1p-22, 0, 0, 0};
+  }
+};
+
+double relative_bound(const LayerSpec& spec) {
+  const Bound bound = Bound::of(spec.dtype);
+  const gpu::Polyphase polyphase = {spec.stride, spec.dilation, spec.kernel_size};
+  const auto products = static_cast<double>(polyphase.max_taps() * spec.in_channels_per_group());
+  const bool leaky = spec.prologue.op == Activation::Op::leaky_relu;
+  return (products + 20) * 0x1p-22 + bound.operands + (leaky ? bound.prologue : 0);
+}
+
+template <typename T>
+std::vector<double> doubles(const std::vector<T>& values, bool absolute) {
+  std::vector<double> result;
+  for (const T value : values) result.push_back(absolute ? std::fabs(value_of(value)) : value_of(value));
+  return result;
+}
+
+// The layer in double: exact, or sum |x||w| + |b|.
+template <typename T>
+std::vector<double> in_double(const LayerData<T>& data, bool magnitude) {
+  LayerSpec spec = data.spec;
+  if (magnitude) spec.prologue = spec.epilogue = {};
+  const auto x = doubles(data.x, magnitude), w = doubles(data.w, magnitude), b = doubles(data.b, magnitude);
+  const StrictChain<double> chain{spec, data.batch, data.length, x, w, b};
+  return chain.outputs(chain.output_length());
+}
+
+template <typename T>
+::testing::AssertionResult within_bound(const LayerData<T>& data, const std::vector<T>& y) {
+  const std::vector<double> exact = in_double(data, false), magnitude = in_double(data, true);
+  if (y.size() != exact.size()) return ::testing::AssertionFailure() << y.size() << " outputs";
+  const Bound bound = Bound::of(data.spec.dtype);
+  const double relative = relative_bound(data.spec);
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double sum = relative * magnitude[i] + 1e-30;
+    const double allowed = sum + bound.output * (std::fabs(exact[i]) + sum) + bound.smallest;
+    const double error = std::fabs(value_of(y[i]) - exact[i]);
+    if (!(error <= allowed))
+      return ::testing::AssertionFailure()
+             << "output " << i << " is " << value_of(y[i]) << ", exactly " << exact[i] << ": " << error / magnitude[i]
+             << " of sum |x||w|, allowed " << allowed / magnitude[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
+template <typename T>
+class EmulatedFastMath : public ::testing::Test {
+ protected:
+  static LayerSpec fast(LayerSpec spec) {
+    spec.dtype = dtype_of<T>;
+    spec.math = Math::fast;
+    for (Activation* activation : {&spec.prologue, &spec.epilogue})
+      if (activation->op == Activation::Op::leaky_relu) activation->negative_slope = 0.25;
+    return spec;
+  }
+  void check(const LayerSpec& spec, const std::string& plan, std::int64_t batch, std::int64_t length,
+             std::uint64_t seed) {
+    SCOPED_TRACE(to_json(spec));
+    const LayerData<T> data(spec, batch, length, seed);
+    if (data.oracle().output_length() < 1) return;
+    const EmulatedKernel kernel(spec, "cuda:sm_80", plan);
+    const std::array schedules = {emulator::Schedule::forward(), emulator::Schedule::reverse(),
+                                  emulator::Schedule::shuffled(seed)};
+    for (int tile = 0; tile < kernel.tiles(); ++tile) {
+      const EmulatedRun how = {.schedule = schedules[(seed + static_cast<unsigned>(tile)) % 3],
+                               .touching = tile % 2 == 0 ? Touching::back : Touching::front,
+                               .input_gap = static_cast<std::int64_t>(seed % 4),
+                               .output_gap = static_cast<std::int64_t>(seed % 3),
+                               .tile = tile};
+      EXPECT_TRUE(within_bound(data, kernel.run(data, how))) << kernel.describe(data, how);
+    }
+  }
+};
+using Types = ::testing::Types<float, Float16, BFloat16>;
+TYPED_TEST_SUITE(EmulatedFastMath, Types);
+
+std::vector<LayerSpec> layers() {
+  std::vector<LayerSpec> result = {layer(64, 32, 16, 8), layer(33, 5, 7, 3),   layer(96, 20, 4, 2), layer(1, 1, 1, 1),
+                                   layer(40, 3, 2, 5),   layer(70, 1, 64, 16), layer(32, 48, 3, 1), layer(64, 6, 9, 4),
+                                   layer(32, 8, 5, 4),   layer(80, 12, 6, 2),  layer(300, 9, 4, 2)};
+  result[7].dilation = 3;  // every phase reads a window of its own
+  result[8].dilation = 6;  // half of the phases have no taps
+  result[9].groups = 2;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].padding = static_cast<std::int64_t>(i) % 3 * (result[i].kernel_size > 2 ? 1 : 0);
+    if (i % 3 == 1) result[i].prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
+    if (i % 3 == 2) result[i].prologue = {.op = Activation::Op::relu};
+    if (i % 2 == 0) result[i].epilogue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
+    result[i].bias = i % 4 != 3;
+  }
+  return result;
+}
+
+TYPED_TEST(EmulatedFastMath, OnTensorCoresIsWithinItsBound) {
+  std::uint64_t seed = 0;
+  for (const LayerSpec& spec : layers())
+    for (const std::int64_t length : {2, 70}) this->check(this->fast(spec), "mma", 2, length, ++seed);
+}
+
+TYPED_TEST(EmulatedFastMath, OfSmallLayersIsWithinItsBound) {
+  std::uint64_t seed = dtype_of<TypeParam> == DType::float32 ? 0 : dtype_of<TypeParam> == DType::float16 ? 1 : 2;
+  for (const SweepPoint& point : sweep_points())
+    if (++seed % 6 == 0)  // each type takes a sixth of them
+      this->check(this->fast(sweep_layer(point, dtype_of<TypeParam>)), "mma", 1,
+                  3 + static_cast<std::int64_t>(seed % 29), seed);
+}
+
+}  // namespace
+}  // namespace unstride::testing
