@@ -163,22 +163,29 @@ __device__ __forceinline__ unsigned tf32_of(float value) {
   return bits;
 }
 
-#if __CUDA_ARCH__ >= 800
-/// d += a (16 x 8) * b (8 x 8). Depth c in the first half, c + 4 in the second.
+/// d += a (16 x 8) * b (8 x 8); sm_80 and later. Depth c in the first half, c + 4 in the second.
 __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
   asm volatile(
       "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  __trap();  // kernels for earlier ones name it, and do not call it
+#endif
 }
-/// d += a (16 x 16) * b (16 x 8). A word holds depths 2c, 2c + 1 (lower half first), and 8 more in the second half.
+/// d += a (16 x 16) * b (16 x 8); sm_80 and later. A word holds depths 2c, 2c + 1 (lower half first), and 8 more in the
+/// second half.
 __device__ __forceinline__ void mma_bfloat16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
+#else
+  __trap();  // kernels for earlier ones name it, and do not call it
 #endif
+}
 /// As mma_bfloat16; sm_75 has it in two halves.
 __device__ __forceinline__ void mma_float16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
