@@ -52,16 +52,17 @@ KernelPlan given_plan(const CpuProblem& problem, std::string_view text) {
 // Calls of so many columns at most, and numbers of columns that stand for them.
 struct Range {
   std::int64_t most_columns;
-  std::array<std::int64_t, 2> samples;
+  std::array<std::int64_t, 3> samples;
 };
 
-// From more than the second-level cache holds to few columns, where tiles are mostly empty.
+// From more than the caches hold to few columns, where tiles are mostly empty.
 std::vector<Range> ranges(const CpuProblem& problem) {
-  const std::int64_t cached = columns_in_l2(problem);
-  std::vector<Range> result = {
-      {Variant::any, {std::max(4 * cached, nominal_columns), std::max(16 * cached, 4 * nominal_columns)}}};
-  if (cached > 128) result.push_back({cached, {std::min(cached / 2, nominal_columns), cached}});
-  result.insert(result.end(), {{65, {33, 65}}, {17, {9, 17}}, {5, {2, 5}}});
+  const std::int64_t second = columns_within(problem, problem.target.l2_bytes * 3 / 4);
+  const std::int64_t third = columns_within(problem, third_level_bytes);
+  const std::int64_t half = std::max(third / 2, nominal_columns), far = std::max(8 * third, 4 * nominal_columns);
+  std::vector<Range> result = {{Variant::any, {half, half + 1, far}}};
+  if (second > 128) result.push_back({second, {std::min(second / 2, nominal_columns), second / 2 + 1, second}});
+  result.insert(result.end(), {{65, {33, 48, 65}}, {17, {9, 12, 17}}, {5, {2, 3, 5}}});
   return result;
 }
 

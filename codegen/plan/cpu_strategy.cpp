@@ -111,8 +111,17 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   return cycles + visits * bytes / 2;
 }
 
-std::int64_t columns_in_l2(const CpuProblem& problem) {
-  return problem.target.l2_bytes / 2 / (problem.spec.in_channels * problem.element_bytes());
+std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes) {
+  const LayerSpec& spec = problem.spec;
+  return bytes / ((spec.in_channels + spec.out_channels * spec.stride) * problem.storage_bytes());
+}
+
+double packing_cycles(const CpuProblem& problem, const CpuPlan& plan) {
+  if (plan.input == Input::direct) return 0;
+  // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line.
+  const double lines =
+      1.0 + static_cast<double>((plan.strip + problem.polyphase.reach()) * problem.element_bytes()) / 64;
+  return static_cast<double>(problem.in_channels()) * (8 + 3.5 * lines);
 }
 
 double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_t tile_columns, std::int64_t columns,
@@ -124,28 +133,34 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const double channels = static_cast<double>(problem.in_channels());
   const double strips = static_cast<double>(support::ceil_div(columns, plan.strip));
   const double tiles = static_cast<double>(support::ceil_div(columns, tile_columns) * row_tiles);
-  // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line. A strip that the
-  // first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself are too far
-  // apart to be prefetched.
-  const double packing = strips * channels * (25 + 5 * lines(plan.strip + reach));
+  // A strip that the first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself
+  // are too far apart to be prefetched.
   // Between two visits of a strip lie all others of the panel.
   const std::int64_t panel_bytes =
       std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
   const bool in_l1 = row_tiles == 1 || panel_bytes < problem.target.l1_bytes / 2;
-  // What doesn't stay in the second-level cache comes row by row where it is packed, else from as many places at once
-  // as there are channels, which the hardware's prefetching doesn't follow beyond a few.
-  const double all_lines = channels * lines(columns);
-  const bool far = columns > columns_in_l2(problem);
-  const double cycles_per_line = plan.input == Input::packed || channels <= 16 ? 8
-                                 : plan.prefetch == Prefetch::input            ? 12
-                                                                               : 20;
-  const double from_memory = far ? all_lines * cycles_per_line : 0;
-  // Asking in vain costs a little in every step of the reduction.
+  // What lies beyond the second-level cache: packing reads row by row, which the hardware's prefetching follows; tiles
+  // read as many rows at once as there are channels, which it follows for a few, and which tiles may ask for.
+  enum Reading { row_by_row, asked_for, many_at_once };
+  const Reading reading = plan.input == Input::packed || channels <= 16 ? row_by_row
+                          : plan.prefetch == Prefetch::input            ? asked_for
+                                                                        : many_at_once;
+  constexpr std::array third_level = {10, 7, 11}, memory = {22, 20, 60};
+  const double cycles_per_line = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4) ? 0
+                                 : columns <= columns_within(problem, third_level_bytes) ? third_level[reading]
+                                                                                         : memory[reading];
+  const double from_memory = channels * lines(columns) * cycles_per_line;
   const double looping = 150;
-  const double asking = plan.prefetch == Prefetch::input ? tiles * channels : 0;
+  // Asking in vain costs a little in every step of the reduction.
+  const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
   if (plan.input == Input::packed)
-    return looping + from_memory + packing + (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 1.0);
-  return looping + from_memory + asking + tiles * channels * lines(tile_columns + reach) * 3.0;
+    return looping + from_memory + strips * packing_cycles(problem, plan) +
+           (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 0.4);
+  return looping + from_memory + asking +
+         tiles * channels * lines(tile_columns + reach) *
+             (in_l1            ? 0.5
+              : channels <= 16 ? 1.0
+                               : 3.0);
 }
 
 }  // namespace unstride::plan

@@ -90,8 +90,13 @@ bool weights_in_l2(const CpuProblem& problem);
 double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
                         double column_tiles, double cycles);
 
-/// The most columns whose inputs, of all groups, stay in half of the second-level cache.
-std::int64_t columns_in_l2(const CpuProblem& problem);
+/// A core's share of the third-level cache, as far as plans care.
+inline constexpr std::int64_t third_level_bytes = 16 << 20;
+/// The most columns whose inputs and outputs, of all groups, take so many bytes at most.
+std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes);
+
+/// Predicted cycles to pack one strip.
+double packing_cycles(const CpuProblem& problem, const CpuPlan& plan);
 
 /// Predicted cycles to bring one group's inputs of this many columns to where tiles read them, and to read them there
 /// once for each of `row_tiles`.

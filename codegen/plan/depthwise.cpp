@@ -10,8 +10,6 @@ namespace unstride::plan {
 
 namespace {
 
-using support::ceil_div;
-
 // Phases are interleaved in registers, and all taps are unrolled: more belong to the other strategies.
 constexpr std::int64_t max_stride = 8;
 constexpr std::int64_t max_kernel_size = 64;
@@ -75,11 +73,13 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   const double stores = 2 * stride * vectors;
   const double tile =
       std::max({(fmas + shuffles) / 2, loads / 2, stores, (fmas + shuffles + loads / 2 + stores / 2) / 6});
+  // Neighbouring tiles overlap.
   const double latency = 4.0 * static_cast<double>(p.max_taps());
-  const double tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
+  const ExpectedTiles expected = expected_tiles(columns, tile_columns(problem, plan), tile_columns(problem, plan));
+  const double tiles = expected.whole + expected.tails;
   // The ends go through masks.
-  const double masked = 2 * (20 + 2 * (loads + stores));
-  return static_cast<double>(problem.out_channels()) * (40 + masked + tiles * (std::max(tile, latency / 2) + 4));
+  const double masked = 2 * (20 + 4 * (loads + stores));
+  return static_cast<double>(problem.out_channels()) * (40 + masked + tiles * (std::max(tile, latency / 6) + 0.5));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // lanes. Without dilation these are all phases with j0 < kernel_size mod stride, and the others; a block of them is a
 // contiguous piece of the output. With dilation neighbouring first taps read different windows: a block is one phase.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "codegen/plan/cpu_strategy.h"
@@ -108,7 +109,9 @@ double step_cycles(const CpuProblem& problem, int vectors, int columns, bool wei
   const double issued = fmas + (embedded ? vectors : loads) + 4;
   const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / 24.0;
   // Tiles of one vector load an input for every multiplication, and reach less of the peak.
-  return std::max({5.0, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6, from_l2});
+  const double computing = std::max({fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
+  // Computing hides the waiting for weights badly when both take about as long.
+  return std::max(5.0, std::sqrt(std::sqrt(std::pow(computing, 4) + std::pow(from_l2, 4))));
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {

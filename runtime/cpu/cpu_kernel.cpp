@@ -24,27 +24,56 @@ class DefaultFloatingPointMode {
   unsigned saved_;
 };
 
-struct Call {
-  KernelFunction function;
-  const KernelArguments& arguments;
-  const Schedule& schedule;
-  std::int64_t scratch_bytes;
-  std::atomic<std::int64_t> next = 0;
-  std::atomic<bool> out_of_memory = false;
+// The items of one call, in a share for each thread: neighbouring items, and the same ones in every call of the same
+// size, so that a thread finds in its caches what it read and wrote before. Who is done helps the others.
+class Call {
+ public:
+  Call(KernelFunction function, const KernelArguments& arguments, const Schedule& schedule, std::int64_t scratch_bytes)
+      : function_(function),
+        arguments_(arguments),
+        grain_(schedule.grain),
+        scratch_bytes_(scratch_bytes),
+        share_count_(std::min(schedule.threads, most_shares)) {
+    std::int64_t begin = 0;
+    for (int i = 0; i < share_count_; ++i) {
+      shares_[i].next = begin;
+      shares_[i].end = begin = schedule.items * (i + 1) / share_count_;
+    }
+  }
 
-  void work() {
+  void work(int index) {
     const DefaultFloatingPointMode mode;
     void* scratch = nullptr;
     try {
-      scratch = thread_scratch(scratch_bytes);
+      scratch = thread_scratch(scratch_bytes_);
     } catch (const std::bad_alloc&) {  // a task must not throw: the caller does, once all have returned
-      out_of_memory = true;
+      out_of_memory_ = true;
       return;
     }
-    for (std::int64_t begin = next.fetch_add(schedule.grain); begin < schedule.items;
-         begin = next.fetch_add(schedule.grain))
-      function(&arguments, begin, std::min(begin + schedule.grain, schedule.items), scratch);
+    for (int i = 0; i < share_count_; ++i) {
+      Share& share = shares_[(index + i) % share_count_];
+      if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+      for (std::int64_t begin = share.next.fetch_add(grain_); begin < share.end; begin = share.next.fetch_add(grain_))
+        function_(&arguments_, begin, std::min(begin + grain_, share.end), scratch);
+    }
   }
+
+  bool out_of_memory() const { return out_of_memory_; }
+
+ private:
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+  static constexpr int most_shares = 64;
+
+  KernelFunction function_;
+  const KernelArguments& arguments_;
+  std::int64_t grain_;
+  std::int64_t scratch_bytes_;
+  int share_count_;
+  std::atomic<bool> out_of_memory_ = false;
+  Share shares_[most_shares];
 };
 
 }  // namespace
@@ -57,7 +86,7 @@ CpuKernel::CpuKernel(plan::CpuProblem problem, const plan::KernelPlan& plan, std
     const auto same = std::ranges::find(
         variants_, geometry.weights, [](const Variant& other) -> const auto& { return other.geometry.weights; });
     const std::size_t weights = same == variants_.end() ? sets++ : same->weights;
-    variants_.push_back({variant.plan, std::move(geometry), weights});
+    variants_.push_back({std::move(geometry), plan::call_cost(problem_, variant.plan, variant.most_columns), weights});
   }
 }
 
@@ -87,15 +116,16 @@ void CpuKernel::run(const RunArguments& run) const {
   arguments.weights = weights.weights.data();
   arguments.biases = weights.biases.data();
 
-  const Schedule schedule = cpu::schedule(problem_, variant.plan, variant.geometry, run.batch, run.threads, arguments);
-  Call call{code_->functions[index], arguments, schedule, variant.geometry.scratch_bytes};
+  const Schedule schedule = cpu::schedule(problem_, plan_.variants[index].plan, variant.geometry, variant.cost,
+                                          run.batch, run.threads, arguments);
+  Call call(code_->functions[index], arguments, schedule, variant.geometry.scratch_bytes);
   if (schedule.threads == 1) {
-    call.work();
+    call.work(0);
   } else {
     run.executor->parallel(
-        schedule.threads, [](void* context, int) { static_cast<Call*>(context)->work(); }, &call);
+        schedule.threads, [](void* context, int share) { static_cast<Call*>(context)->work(share); }, &call);
   }
-  if (call.out_of_memory) throw std::bad_alloc();
+  if (call.out_of_memory()) throw std::bad_alloc();
 }
 
 }  // namespace unstride::cpu

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/plan/cpu_strategy.h"
+#include "codegen/plan/call_cost.h"
 #include "codegen/plan/kernel_plan.h"
 #include "runtime/cpu/jit.h"
 #include "runtime/cpu/pack_weights.h"
@@ -38,9 +38,10 @@ class CpuKernel {
   void run(const RunArguments& arguments) const;
 
  private:
+  // Of the plan's variant with the same index.
   struct Variant {
-    plan::CpuPlan plan;
     plan::CpuGeometry geometry;
+    plan::CallCost cost;
     std::size_t weights = 0;  ///< which of PackedWeightSets it reads
   };
 

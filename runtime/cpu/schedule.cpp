@@ -1,7 +1,8 @@
 #include "runtime/cpu/schedule.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "support/checked_math.h"
 
@@ -12,50 +13,109 @@ namespace {
 using support::ceil_div;
 using support::round_up;
 
-// Below this many multiply-adds for each thread (some ten microseconds) waking one costs more than it saves.
-constexpr double multiply_adds_per_thread = 3e5;
+// Waking a thread that spins, and waiting for it at the end, takes some thousand cycles: less work than this for each
+// is done sooner by one.
+constexpr double least_cycles_per_thread = 15e3;
 
-// Items for each thread, so that one that is held up leaves the rest to the others.
-constexpr std::int64_t items_per_thread = 4;
+// An item's own loop, and the border of its block.
+constexpr double cycles_per_item = 500;
 
-int useful_threads(const plan::CpuProblem& problem, std::int64_t batch, std::int64_t columns, int threads) {
-  const double multiply_adds =
-      static_cast<double>(batch) * static_cast<double>(columns) * static_cast<double>(problem.spec.weight_count());
-  return static_cast<int>(std::clamp(multiply_adds / multiply_adds_per_thread, 1.0, static_cast<double>(threads)));
-}
+// A thread that is held up leaves what it has not begun to the others: of two divisions that cost nearly the same, the
+// one with more items for each thread.
+constexpr double held_up = 0.03;
+
+/// Of one group of one batch element: its columns into blocks, the row tiles of each into chunks.
+struct Division {
+  std::int64_t blocks = 1, chunks = 1;
+};
+
+class Divider {
+ public:
+  Divider(const plan::CpuProblem& problem, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry,
+          const plan::CallCost& cost, std::int64_t batch, std::int64_t columns)
+      : cost_(cost),
+        outer_(batch * problem.spec.groups),
+        columns_(columns),
+        fewest_(ceil_div(columns, plan.column_block)) {
+    // A block of few columns is mostly tail and repeated reach.
+    const std::int64_t narrowest =
+        round_up(std::max(2 * geometry.tile_columns, 2 * problem.polyphase.reach()), geometry.tile_columns);
+    most_ = std::max(fewest_, columns / narrowest);
+    // Outputs without taps are filled by whoever has all rows.
+    row_tiles_ = problem.polyphase.has_bias_only_phases() ? 1 : geometry.weights.tiles();
+    double steps = 0, most = 0;
+    for (const plan::RowRun& run : geometry.weights.runs) {
+      const double of_tile = static_cast<double>(run.rows * run.taps);
+      steps += static_cast<double>(run.tiles()) * of_tile;
+      most = std::max(most, of_tile);
+    }
+    unevenness_ = most * static_cast<double>(geometry.weights.tiles()) / steps;
+  }
+
+  std::int64_t outer() const { return outer_; }
+  Division for_one_thread() const { return {fewest_, 1}; }
+  double cycles_of_one_thread() const { return cycles(for_one_thread(), 1); }
+
+  Division for_threads(std::int64_t threads) const {
+    // Fewest, evenly shared, and some for each thread.
+    const std::int64_t even = threads / std::gcd(threads, outer_);
+    Division best;
+    double least = std::numeric_limits<double>::infinity();
+    for (const std::int64_t blocks : {fewest_, round_up(fewest_, even), ceil_div(threads, outer_),
+                                      ceil_div(2 * threads, outer_), ceil_div(4 * threads, outer_)}) {
+      if (blocks < fewest_ || blocks > most_) continue;
+      for (std::int64_t chunks = 1; chunks <= std::min(row_tiles_, 4 * threads); ++chunks) {
+        const Division division{blocks, chunks};
+        const double share = static_cast<double>(threads) / static_cast<double>(items(division));
+        const double expected = cycles(division, threads) * (1 + held_up * std::min(1.0, share));
+        if (expected < least) best = division, least = expected;
+        if (items(division) >= 4 * threads) break;
+      }
+    }
+    return best;
+  }
+
+ private:
+  std::int64_t items(const Division& division) const { return outer_ * division.blocks * division.chunks; }
+
+  // Until the last thread is done.
+  double cycles(const Division& division, std::int64_t threads) const {
+    const double columns = static_cast<double>(columns_) / static_cast<double>(division.blocks);
+    const double chunks = static_cast<double>(std::min(division.chunks, row_tiles_));
+    const double rows = cost_.block + (cost_.column - cost_.packing) * columns;
+    const double item = cycles_per_item + cost_.packing * columns + rows / chunks;
+    // Chunks of tiles with more taps than others take longer, the less so the more there are to make up for it.
+    const double rounds = static_cast<double>(ceil_div(items(division), threads));
+    return item * (chunks == 1 ? rounds : rounds + 2 * (unevenness_ - 1));
+  }
+
+  const plan::CallCost& cost_;
+  std::int64_t outer_, columns_, fewest_, most_, row_tiles_;
+  double unevenness_;  // of the most expensive row tile against the mean
+};
 
 }  // namespace
 
 Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry,
-                  std::int64_t batch, int threads, KernelArguments& arguments) {
+                  const plan::CallCost& cost, std::int64_t batch, int threads, KernelArguments& arguments) {
+  const Divider divider(problem, plan, geometry, cost, batch, arguments.columns);
   Schedule result;
-  result.threads = useful_threads(problem, batch, arguments.columns, threads);
-  const std::int64_t tiles = geometry.weights.tiles();
-  const std::int64_t wanted = result.threads == 1 ? 1 : items_per_thread * result.threads;
-  const std::int64_t outer = batch * problem.spec.groups;
+  if (threads > 1)
+    result.threads = static_cast<int>(
+        std::clamp(divider.cycles_of_one_thread() / least_cycles_per_thread, 1.0, static_cast<double>(threads)));
+  const Division division = result.threads == 1 ? divider.for_one_thread() : divider.for_threads(result.threads);
 
-  // Column blocks of equal size. More blocks than the panel size asks for only where there are too few items, and
-  // not narrower than a few tiles and the reach: each packs its own panel and reads all weights again.
-  const std::int64_t narrowest =
-      round_up(std::max(4 * geometry.tile_columns, 2 * problem.polyphase.reach()), geometry.tile_columns);
-  std::int64_t blocks = ceil_div(arguments.columns, plan.column_block);
-  const bool weights_are_small = tiles <= std::int64_t{2} * result.threads;
-  if (outer * blocks < wanted && weights_are_small)
-    blocks = std::max(blocks, std::min(ceil_div(wanted, outer), arguments.columns / narrowest));
+  // Blocks and chunks of equal size, which whole tiles may leave fewer of.
   arguments.block_columns =
-      std::min(round_up(ceil_div(arguments.columns, blocks), geometry.tile_columns), plan.column_block);
+      std::min(round_up(ceil_div(arguments.columns, division.blocks), geometry.tile_columns), plan.column_block);
   arguments.column_blocks = ceil_div(arguments.columns, arguments.block_columns);
+  const std::int64_t row_tiles = geometry.weights.tiles();
+  arguments.chunk_tiles = ceil_div(row_tiles, division.chunks);
+  arguments.row_chunks = ceil_div(row_tiles, arguments.chunk_tiles);
 
-  // Row chunks: each packs the same panel again. Outputs without taps are filled by whoever has all rows.
-  std::int64_t chunks = 1;
-  if (outer * arguments.column_blocks < wanted && !problem.polyphase.has_bias_only_phases())
-    chunks = std::min(tiles, ceil_div(wanted, outer * arguments.column_blocks));
-  arguments.chunk_tiles = ceil_div(tiles, chunks);
-  arguments.row_chunks = ceil_div(tiles, arguments.chunk_tiles);
-
-  result.items = outer * arguments.column_blocks * arguments.row_chunks;
+  result.items = divider.outer() * arguments.column_blocks * arguments.row_chunks;
   result.threads = static_cast<int>(std::min<std::int64_t>(result.threads, result.items));
-  result.grain = std::max<std::int64_t>(1, result.items / (result.threads * items_per_thread * 2));
+  result.grain = std::max<std::int64_t>(1, result.items / (result.threads * 8));
   return result;
 }
 

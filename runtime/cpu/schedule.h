@@ -2,7 +2,7 @@
 #pragma once
 
 #include "codegen/cpu/kernel_abi.h"
-#include "codegen/plan/cpu_strategy.h"
+#include "codegen/plan/call_cost.h"
 
 namespace unstride::cpu {
 
@@ -15,6 +15,6 @@ struct Schedule {
 /// Fills in the block and chunk fields of `arguments`, whose `columns` are known. Never changes a result: items are
 /// independent, and each output belongs to one.
 Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry,
-                  std::int64_t batch, int threads, KernelArguments& arguments);
+                  const plan::CallCost& cost, std::int64_t batch, int threads, KernelArguments& arguments);
 
 }  // namespace unstride::cpu

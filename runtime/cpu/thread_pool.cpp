@@ -34,8 +34,8 @@ int available_processors() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { worker(); });
+ThreadPool::ThreadPool(int threads) : claimed_(new std::atomic<bool>[static_cast<std::size_t>(threads)]) {
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -44,15 +44,22 @@ ThreadPool::~ThreadPool() {
   epoch_.notify_all();
 }
 
-void ThreadPool::Job::work() {
-  for (int index = next++; index < count; index = next++) task(context, index);
+void ThreadPool::claim(int index) {
+  if (!claimed_[static_cast<std::size_t>(index)].exchange(true)) job_.task(job_.context, index);
+}
+
+void ThreadPool::work(int index) {
+  const int owned = std::min(job_.count, threads());
+  if (index < owned) claim(index);
+  for (int other = 0; other < owned; ++other) claim(other);
+  for (int rest = next_++; rest < job_.count; rest = next_++) job_.task(job_.context, rest);
 }
 
 void ThreadPool::wait_for_new_job(std::uint32_t seen) {
   if (!spin_until([&] { return epoch_.load() != seen; })) epoch_.wait(seen);
 }
 
-void ThreadPool::worker() {
+void ThreadPool::worker(int index) {
   std::uint32_t seen = 0;
   while (true) {
     wait_for_new_job(seen);
@@ -62,7 +69,7 @@ void ThreadPool::worker() {
     while ((gate & open) != 0 && !gate_.compare_exchange_weak(gate, gate + 1)) {
     }
     if ((gate & open) == 0) continue;  // too late: the others did it all
-    job_.work();
+    work(index);
     if (--gate_ == 0) gate_.notify_one();
   }
 }
@@ -72,14 +79,14 @@ void ThreadPool::parallel(int count, void (*task)(void* context, int index), voi
     for (int index = 0; index < count; ++index) task(context, index);
     return;
   }
-  job_.task = task;
-  job_.context = context;
-  job_.count = count;
-  job_.next = 0;
+  job_ = {task, context, count};
+  for (int index = 0; index < std::min(count, threads()); ++index)
+    claimed_[static_cast<std::size_t>(index)].store(false, std::memory_order_relaxed);
+  next_ = threads();
   gate_ = open;
   ++epoch_;
   epoch_.notify_all();
-  job_.work();
+  work(0);
   gate_ &= ~open;
   const auto everyone_left = [&] { return gate_.load() == 0; };
   while (!spin_until(everyone_left))

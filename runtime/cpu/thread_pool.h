@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -30,17 +31,20 @@ class ThreadPool final : public Executor {
     void (*task)(void* context, int index) = nullptr;
     void* context = nullptr;
     int count = 0;
-    std::atomic<int> next = 0;
-
-    void work();
   };
 
-  void worker();
+  void worker(int index);
+  void work(int index);
+  void claim(int index);
   void wait_for_new_job(std::uint32_t seen);
 
   static constexpr std::uint32_t open = 1u << 31;
 
   Job job_;
+  // A thread starts with its own index, so that it meets in its caches what it left there in the call before. What a
+  // thread that hasn't come would have done is left to the others; indices beyond the threads are counted out.
+  std::unique_ptr<std::atomic<bool>[]> claimed_;
+  std::atomic<int> next_ = 0;
   std::atomic_flag busy_;                 // set by the call that uses the pool
   std::atomic<std::uint32_t> gate_ = 0;   // `open` while workers may join the job, plus how many have
   std::atomic<std::uint32_t> epoch_ = 0;  // counts jobs, so that workers can sleep on it

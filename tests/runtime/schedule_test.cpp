@@ -33,7 +33,8 @@ struct Scheduled {
     tile_columns = geometry.tile_columns;
     row_tiles = geometry.weights.tiles();
     has_bias_only_phases = problem.polyphase.has_bias_only_phases();
-    schedule = cpu::schedule(problem, plan, geometry, batch, threads, arguments);
+    const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
+    schedule = cpu::schedule(problem, plan, geometry, cost, batch, threads, arguments);
   }
 
   LayerSpec spec;
@@ -114,7 +115,8 @@ TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
   const plan::CpuPlan plan = plan::choose_plan(problem).plan.general();
   KernelArguments arguments{};
   arguments.columns = 32;
-  EXPECT_EQ(schedule(problem, plan, plan::CpuGeometry(problem, plan), 1, 16, arguments).threads, 1);
+  const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
+  EXPECT_EQ(schedule(problem, plan, plan::CpuGeometry(problem, plan), cost, 1, 16, arguments).threads, 1);
 }
 
 }  // namespace

@@ -1,0 +1,25 @@
+#include "codegen/plan/call_cost.h"
+
+#include <algorithm>
+
+#include "codegen/plan/cpu_planner.h"
+
+namespace unstride::plan {
+
+CallCost call_cost(const CpuProblem& problem, const CpuPlan& plan, std::int64_t most_columns) {
+  const std::int64_t most = std::max<std::int64_t>(2, std::min({most_columns, plan.column_block, nominal_columns}));
+  const auto predict = [&](std::int64_t columns) { return strategy_of(plan).predict(problem, plan, columns); };
+  const double half = predict(most / 2), whole = predict(most);
+  CallCost cost;
+  cost.column = (whole - half) / static_cast<double>(most - most / 2);
+  cost.column = std::clamp(cost.column, 0.0, whole / static_cast<double>(most));
+  cost.block = whole - cost.column * static_cast<double>(most);
+  // Each block has all weights come again, from the second-level cache or from beyond it, where threads that do so at
+  // once wait for each other.
+  const std::int64_t weights = problem.spec.weight_count() / problem.spec.groups * problem.element_bytes();
+  cost.block += static_cast<double>(weights) / (weights_in_l2(problem) ? 13 : 7);
+  cost.packing = std::min(packing_cycles(problem, plan) / static_cast<double>(plan.strip), cost.column);
+  return cost;
+}
+
+}  // namespace unstride::plan
