@@ -112,7 +112,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
     }
     const double stored = static_cast<double>(tile.channels * vectors) *
                           (interleave_shuffles(problem.spec.stride) + 2.0 * static_cast<double>(problem.spec.stride));
-    return cycles * static_cast<double>(problem.in_channels()) + stored + 30;
+    const double sums = revisits(problem, plan) * (30 + 3.0 * static_cast<double>(run.rows * vectors));
+    return cycles * static_cast<double>(problem.in_channels()) + stored + sums + 30;
   };
   const auto [whole, tails] = expected_tiles(columns, tile_columns(problem, plan), tail_columns(problem, plan));
   const double column_cycles = whole * tile_cycles(tile.vectors) + tails * tile_cycles(tile.tail_vectors);

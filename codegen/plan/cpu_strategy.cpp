@@ -59,6 +59,9 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
 
 namespace {
 
+// Rows that the hardware's prefetching follows at once.
+constexpr std::int64_t followed_rows = 16;
+
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan) {
   const std::int64_t reach = problem.polyphase.reach();
   // Input channels of a strip lie close together, where prefetching sees them: a strip is one tile, unless the reach,
@@ -85,6 +88,17 @@ void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_column
       plan.prefetch = prefetch;
       plans.push_back(plan);
     }
+  if (!reads_x || problem.in_channels() <= 2 * followed_rows) return;
+  // So few rows of x at once, so far along them, that the hardware's prefetching follows.
+  plan.input = Input::direct;
+  plan.prefetch = Prefetch::none;
+  plan.channel_block = followed_rows;
+  plan.column_block = 4096 / plan.strip * plan.strip;
+  if (plan.column_block > 0) plans.push_back(plan);
+}
+
+double revisits(const CpuProblem& problem, const CpuPlan& plan) {
+  return static_cast<double>(support::ceil_div(problem.in_channels(), plan.channel_block) - 1);
 }
 
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
@@ -139,17 +153,20 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const std::int64_t panel_bytes =
       std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
   const bool in_l1 = row_tiles == 1 || panel_bytes < problem.target.l1_bytes / 2;
-  // What lies beyond the second-level cache: packing reads row by row, which the hardware's prefetching follows; tiles
-  // read as many rows at once as there are channels, which it follows for a few, and which tiles may ask for.
-  enum Reading { row_by_row, asked_for, many_at_once };
-  const Reading reading = plan.input == Input::packed || channels <= 16 ? row_by_row
-                          : plan.prefetch == Prefetch::input            ? asked_for
-                                                                        : many_at_once;
-  constexpr std::array third_level = {10, 7, 11}, memory = {22, 20, 60};
+  // What lies beyond the second-level cache: packing reads row by row; tiles read as many rows at once as a block has
+  // channels, which the hardware's prefetching follows for a few, and which tiles may ask for.
+  enum Reading { row_by_row, few_at_once, asked_for, many_at_once };
+  const Reading reading = plan.input == Input::packed                                                ? row_by_row
+                          : std::min(problem.in_channels(), plan.channel_block) <= followed_rows + 2 ? few_at_once
+                          : plan.prefetch == Prefetch::input                                         ? asked_for
+                                                                                                     : many_at_once;
+  constexpr std::array third_level = {10, 4, 7, 11}, memory = {22, 10, 20, 60};
   const double cycles_per_line = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4) ? 0
                                  : columns <= columns_within(problem, third_level_bytes) ? third_level[reading]
                                                                                          : memory[reading];
-  const double from_memory = channels * lines(columns) * cycles_per_line;
+  const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
+  const double from_memory =
+      channels * lines(columns) * cycles_per_line * (comes_once ? 1.0 : static_cast<double>(row_tiles));
   const double looping = 150;
   // Asking in vain costs a little in every step of the reduction.
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;

@@ -76,6 +76,9 @@ std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::
 /// Adds plans of this tile: with strips, panel and channel blocks for so many columns, and each way to read the input.
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans);
 
+/// How often a tile's sums leave the registers and come back: between its channel blocks.
+double revisits(const CpuProblem& problem, const CpuPlan& plan);
+
 /// How many whole and tail tiles cover so many columns; of many columns in the mean over lengths, so that no length is
 /// better than its neighbours because a tile divides it.
 struct ExpectedTiles {

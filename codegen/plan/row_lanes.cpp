@@ -129,7 +129,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       // Staged through memory, then copied piece by piece: see codegen/cpu/row_lanes.cpp.
       const double piece = 2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes}));
       const double store = tile_columns * (vectors + static_cast<double>(run.channels) * piece) + 30;
-      return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store;
+      const double sums = revisits(problem, plan) * (30 + 3.0 * tile_columns * vectors);
+      return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store + sums;
     };
     const double row_tile = whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns);
     cycles += static_cast<double>(run.tiles()) * predict_row_tile(problem, plan, run, columns, whole + tails, row_tile);
