@@ -90,7 +90,7 @@ void choose_stages(const GpuProblem& problem, MmaTile& tile) {
   tile.tap_block = fitting >= taps ? 0 : static_cast<int>(fitting);
   const std::int64_t slabs = gpu::MmaWeights{tile.order}.slabs(problem.layer);
   // Two slabs a stage halve its barriers, where they are small.
-  if (tile.tap_block == 0 && fitting >= 2 * taps && slabs >= 4 * tile.depth_warps) tile.slabs = 2;
+  if (tile.tap_block == 0 && fitting >= 2 * taps && slabs >= std::int64_t{4} * tile.depth_warps) tile.slabs = 2;
   tile.stages = 3;
 }
 
