@@ -18,7 +18,7 @@ const FfmaTile& tile_of(const GpuTile& tile) {
 }
 
 int held_inputs(const GpuProblem& problem, const FfmaTile& tile) {
-  return static_cast<int>(ceil_div(tile.input_elements(problem.layer), tile.threads()));
+  return static_cast<int>(tile.held_inputs(problem.layer));
 }
 
 // Inputs that a column group keeps in registers, and the taps that they serve.
@@ -95,8 +95,10 @@ void choose_blocks(const GpuProblem& problem, FfmaTile& tile) {
   }
   const std::int64_t inputs_of_channel = tile.shares_input(problem.layer) ? tile.input_pitch(problem.layer) : 0;
   const auto fits = [&](int channels) {
+    FfmaTile wider = tile;
+    wider.channel_block = channels;
     return (taps * tile.tile_rows() + inputs_of_channel) * channels * bytes <= stage + (4 << 10) &&
-           ceil_div(inputs_of_channel * channels, tile.threads()) * bytes <= 20;
+           wider.held_inputs(problem.layer) * bytes <= 20;
   };
   int best = 1;
   for (int channels = 2; channels <= std::min<std::int64_t>(32, problem.layer.in_channels) && fits(channels);

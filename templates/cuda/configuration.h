@@ -138,6 +138,20 @@ struct FfmaTile {
   UNSTRIDE_HOST_DEVICE constexpr Index input_elements(const Layer& layer) const {
     return shares_input(layer) ? channels_in_memory(layer) * input_pitch(layer) : 0;
   }
+  /// Inputs that a thread holds while the stage before is multiplied, where so many threads fetch a channel side by
+  /// side.
+  UNSTRIDE_HOST_DEVICE constexpr Index held_by(const Layer& layer, int lanes) const {
+    return ceil_div(input_pitch(layer), lanes) * ceil_div(channels_in_memory(layer), threads() / lanes);
+  }
+  UNSTRIDE_HOST_DEVICE constexpr int fetch_lanes(const Layer& layer) const {
+    int best = 32;
+    for (int lanes = 16; lanes >= 8; lanes /= 2)
+      if (held_by(layer, lanes) < held_by(layer, best)) best = lanes;
+    return best;
+  }
+  UNSTRIDE_HOST_DEVICE constexpr Index held_inputs(const Layer& layer) const {
+    return shares_input(layer) ? held_by(layer, fetch_lanes(layer)) : 0;
+  }
   UNSTRIDE_HOST_DEVICE constexpr Index weight_elements(const Layer& layer) const {
     return round_up(channels_in_memory(layer) * taps_in_memory(layer) * tile_rows(), 4);
   }

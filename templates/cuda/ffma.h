@@ -30,7 +30,10 @@ class Ffma {
   static constexpr int halo = tile.shares_input(layer) ? tile.halo(layer) : 0;
   static constexpr int input_pitch = tile.columns() + halo;
   static constexpr int input_elements = tile.input_elements(layer), stage_elements = tile.stage_elements(layer);
-  static constexpr int held_inputs = ceil_div(input_elements, threads);
+  // Inputs are fetched by teams of threads, each a channel at a time: no division, and one address for each channel.
+  static constexpr int fetch_lanes = tile.fetch_lanes(layer), fetch_teams = threads / fetch_lanes;
+  static constexpr int row_fetches = ceil_div(input_pitch, fetch_lanes);
+  static constexpr int held_inputs = tile.held_inputs(layer);
   static constexpr int inner_rows = tile.rows * tile.row_threads;        // that lie side by side in packed weights
   static constexpr int weight_vector = gcd(inner_rows, 16 / sizeof(T));  // elements of one copy
   static constexpr int row_vectors = tile.tile_rows() / weight_vector;
@@ -121,23 +124,40 @@ class Ffma {
   }
 
   __device__ __forceinline__ void copy_weights(int chunk) const {
-    constexpr Index all_rows = packed.rows(layer);
-    constexpr int steps = channel_block * tap_block;
-    const int outer = tile.order == Rows::channels ? first_phase : first_channel;
-    const int inner = tile.order == Rows::channels ? first_channel : first_phase;
+    constexpr int steps = channel_block * tap_block, pieces = steps * row_vectors;
+    const int thread = threadIdx.x;
     const Index first_step = Index{first_input_channel(chunk)} * taps + first_tap(chunk);
-    const Index steps_left = layer.in_channels * taps - first_step;
-    const T* from = static_cast<const T*>(arguments.weights) + group * packed.group_elements(layer);
     T* to = weights_of(chunk);
+    if constexpr (threads % row_vectors == 0) {  // a thread copies the same rows of every so many steps
+      const int row = thread % row_vectors * weight_vector;
+      const T* from = source_of_row(row) + first_step * packed.rows(layer);
+#pragma unroll 4
+      for (int piece = thread; piece < pieces; piece += threads)
+        copy_piece(to + piece * weight_vector, from, row, first_step, piece / row_vectors);
+    } else {
 #pragma unroll 2
-    for (int piece = threadIdx.x; piece < steps * row_vectors; piece += threads) {
-      const int step = piece / row_vectors, row = piece % row_vectors * weight_vector;
-      const int outer_row = outer + row / inner_rows, inner_row = inner + row % inner_rows;
-      const bool exists = outer_row < packed.outer(layer) && inner_row < packed.inner(layer) && step < steps_left;
-      const Index source = exists ? (first_step + step) * all_rows + outer_row * packed.inner(layer) + inner_row : 0;
-      copy_async<weight_vector * sizeof(T)>(to + piece * weight_vector, from + source, exists);
+      for (int piece = thread; piece < pieces; piece += threads) {
+        const int row = piece % row_vectors * weight_vector;
+        const T* from = source_of_row(row) + first_step * packed.rows(layer);
+        copy_piece(to + piece * weight_vector, from, row, first_step, piece / row_vectors);
+      }
     }
     commit_copies();
+  }
+  __device__ __forceinline__ int outer_row(int row) const {
+    return (tile.order == Rows::channels ? first_phase : first_channel) + row / inner_rows;
+  }
+  __device__ __forceinline__ int inner_row(int row) const {
+    return (tile.order == Rows::channels ? first_channel : first_phase) + row % inner_rows;
+  }
+  __device__ __forceinline__ const T* source_of_row(int row) const {
+    return static_cast<const T*>(arguments.weights) + group * packed.group_elements(layer) +
+           outer_row(row) * packed.inner(layer) + inner_row(row);
+  }
+  __device__ __forceinline__ void copy_piece(T* to, const T* from, int row, Index first_step, int step) const {
+    const bool exists = outer_row(row) < packed.outer(layer) && inner_row(row) < packed.inner(layer) &&
+                        step < layer.in_channels * taps - first_step;
+    copy_async<weight_vector * sizeof(T)>(to, exists ? from + step * packed.rows(layer) : arguments.weights, exists);
   }
 
   // Position p of a chunk's inputs is input first_column - halo - first_tap*input_step + p.
@@ -157,29 +177,31 @@ class Ffma {
             channels_of(chunk)};
   }
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[max(held_inputs, 1)]) const {
-    if constexpr (input_elements == 0) return;
+    if constexpr (held_inputs == 0) return;
     const Positions positions = positions_of(chunk);
-    const Index first = (input_row + first_input_channel(chunk)) * arguments.input_pitch + first_input(chunk);
+    const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
+    const Index first =
+        (input_row + first_input_channel(chunk) + team) * arguments.input_pitch + first_input(chunk) + lane;
     const X* x = static_cast<const X*>(arguments.x);
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
-      const int element = n * threads + static_cast<int>(threadIdx.x);
-      const int channel = element / input_pitch, position = element % input_pitch;
-      const bool has = positions.have(channel, position);
-      held[n] = has ? x[first + channel * arguments.input_pitch + position] : X{0};
+      const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
+      const bool has = positions.have(row + team, place + lane);
+      held[n] = has ? x[first + row * arguments.input_pitch + place] : X{0};
     }
   }
   __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[max(held_inputs, 1)]) const {
-    if constexpr (input_elements == 0) return;
+    if constexpr (held_inputs == 0) return;
     const Positions positions = positions_of(chunk);
-    T* to = inputs_of(chunk);
+    const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
+    T* to = inputs_of(chunk) + team * input_pitch + lane;
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
-      const int element = n * threads + static_cast<int>(threadIdx.x);
+      const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
       T value = activated<layer.prologue>(widened<layer.element>(held[n]));
       if constexpr (!keeps_zero(layer.prologue))
-        if (!positions.have(element / input_pitch, element % input_pitch)) value = T{0};
-      if (input_elements % threads == 0 || element < input_elements) to[element] = value;
+        if (!positions.have(row + team, place + lane)) value = T{0};
+      if (row + team < channel_block && place + lane < input_pitch) to[row * input_pitch + place] = value;
     }
   }
 
