@@ -59,7 +59,7 @@ def ceilings(machine, threads):
 
 def roofline(rows, machine):
     """Each row as a ring for the default, a dot for the choice, and a line between them."""
-    width, height, left, bottom, top = WIDTH, 290, 38, 34, 22
+    width, height, left, right, bottom, top = WIDTH, 290, 38, 16, 34, 22
     roofs = {threads: ceilings(machine, threads) for threads in sorted({row.choice["threads"] for row in rows})}
     speeds = [row.gflops(seconds) for row in rows for seconds in (row.seconds, row.default_seconds)]
     speeds += [roof[0] for roof in roofs.values() if roof]
@@ -67,7 +67,7 @@ def roofline(rows, machine):
 
     def x(value):
         share = (math.log10(value) - xs[0]) / max(1, xs[-1] - xs[0])
-        return left + share * (width - left - 10)
+        return left + share * (width - left - right)
 
     def y(value):
         share = (math.log10(value) - ys[0]) / max(1, ys[-1] - ys[0])
@@ -80,9 +80,9 @@ def roofline(rows, machine):
         parts.append(text(at, height - bottom + 14, number(power), anchor="middle", style="soft"))
     for power in ys:
         at = y(10.0**power)
-        parts.append(f'<line class="grid" x1="{left}" x2="{width - 10}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{at:.1f}" y2="{at:.1f}"/>')
         parts.append(text(left - 4, at + 4, number(power), anchor="end", style="soft"))
-    parts.append(text(width - 10, height - 4, "useful operations per byte", anchor="end", style="soft"))
+    parts.append(text(width - right, height - 4, "useful operations per byte", anchor="end", style="soft"))
     parts.append(text(2, 11, "GFLOP/s", style="soft"))
     for threads, roof in roofs.items():
         if roof:
