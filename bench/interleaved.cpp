@@ -13,7 +13,8 @@ namespace unstride::bench {
 namespace {
 
 constexpr double sample_seconds = 4e-3;
-constexpr double warm_up_seconds = 2e-3;  // a halted processor of a virtual machine takes as long to come back
+// A halted processor of a virtual machine takes as long to come back.
+constexpr double warm_up_seconds = 2e-3;
 constexpr double long_call_seconds = 50e-3;  // needs no warm-up of its own
 
 double processor_seconds() {
