@@ -26,7 +26,7 @@ import numpy
 import torch
 
 SAMPLE_SECONDS = 4e-3
-WARM_UP_SECONDS = 5e-4
+WARM_UP_SECONDS = 2e-3
 HOPELESS = 8  # a variant so many times slower, and slow, is known well enough after its first calls
 
 
