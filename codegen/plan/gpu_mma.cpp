@@ -28,7 +28,8 @@ int sums(const MmaTile& tile) {
 // What a thread needs besides its sums: two fragments of inputs, one of weights, inputs on their way, and addresses.
 int registers(const GpuProblem& problem, const MmaTile& tile) {
   const int fragments = 8 * (tile.columns / tile.column_warps / 16) + 8;
-  return sums(tile) + fragments + static_cast<int>(tile.held_words(problem.layer)) * channels_per_word(problem) + 80;
+  return sums(tile) + fragments +
+         static_cast<int>(tile.held_words(problem.layer, tile.threads() / 32)) * channels_per_word(problem) + 80;
 }
 
 std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
@@ -50,7 +51,7 @@ std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
   if (tile.stages < 2 || tile.stages > 8) return "stages must be from 2 to 8";
   if (tile.blocks_per_multiprocessor > 16) return "blocks_per_multiprocessor must be at most 16";
   if (tile.shared_bytes(problem.layer) > target.shared_bytes_per_block) return "the tile does not fit shared memory";
-  if (tile.held_words(problem.layer) > 32) return "the inputs of a stage do not fit the registers";
+  if (tile.held_words(problem.layer, tile.threads() / 32) > 32) return "the inputs of a stage do not fit the registers";
   const int most = target.registers_per_multiprocessor / tile.threads() / tile.blocks_per_multiprocessor;
   if (registers(problem, tile) > std::min(255, most)) return "the tile does not fit the registers";
   return {};

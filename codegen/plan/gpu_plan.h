@@ -13,11 +13,11 @@
 
 #include "codegen/plan/plan_fields.h"
 #include "templates/cuda/configuration.h"
-#include "templates/cuda/mma_tile.h"
+#include "templates/cuda/wgmma_tile.h"
 
 namespace unstride::plan {
 
-using GpuTile = std::variant<gpu::FfmaTile, gpu::DepthwiseTile, gpu::MmaTile>;
+using GpuTile = std::variant<gpu::FfmaTile, gpu::DepthwiseTile, gpu::MmaTile, gpu::WgmmaTile>;
 
 inline constexpr Names<gpu::Rows, 2> rows_names = {{{"channels", gpu::Rows::channels}, {"phases", gpu::Rows::phases}}};
 
@@ -68,6 +68,19 @@ struct GpuTileText<gpu::MmaTile> {
                                             TileField{"depth_warps", &T::depth_warps},
                                             TileField{"slabs", &T::slabs},
                                             TileField{"tap_block", &T::tap_block},
+                                            TileField{"stages", &T::stages},
+                                            TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
+};
+
+template <>
+struct GpuTileText<gpu::WgmmaTile> {
+  static constexpr std::string_view name = "wgmma", type = "WgmmaTile";
+  using T = gpu::WgmmaTile;
+  static constexpr auto fields = std::tuple{TileField{"order", &T::order},
+                                            TileField{"inner_tiles", &T::inner_tiles},
+                                            TileField{"outer_tiles", &T::outer_tiles},
+                                            TileField{"warpgroups", &T::warpgroups},
+                                            TileField{"slabs", &T::slabs},
                                             TileField{"stages", &T::stages},
                                             TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
 };

@@ -11,7 +11,7 @@ namespace unstride::plan {
 
 namespace {
 
-constexpr std::array strategies = {&ffma, &gpu_depthwise, &mma};
+constexpr std::array strategies = {&ffma, &gpu_depthwise, &mma, &wgmma};
 
 // Kernels count these in 32 bits.
 constexpr std::int64_t most = std::int64_t{1} << 30;

@@ -47,7 +47,7 @@ struct GpuStrategy {
   std::string (*weight_layout)(const GpuProblem&, const GpuTile&);
 };
 
-extern const GpuStrategy ffma, gpu_depthwise, mma;
+extern const GpuStrategy ffma, gpu_depthwise, mma, wgmma;
 
 std::span<const GpuStrategy* const> gpu_strategies();
 const GpuStrategy& strategy_of(const GpuTile& tile);

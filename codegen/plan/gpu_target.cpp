@@ -67,6 +67,7 @@ constexpr std::array targets = {
               .gigahertz = 1.7,
               .memory_gigabytes = 4300,
               .float64_per_cycle = 64,
+              .wgmma_per_cycle = 800,
               .has_wgmma = true,
               .has_bulk_copies = true},
     GpuTarget{.name = "cuda:sm_100",

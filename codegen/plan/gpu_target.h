@@ -22,6 +22,7 @@ struct GpuTarget {
   int float32_per_cycle = 128;   ///< fused multiply-adds of a multiprocessor
   int float64_per_cycle = 2;     ///< the same
   int tensor_per_cycle = 512;    ///< the same of 16-bit operands by mma; TF32 is half as fast
+  int wgmma_per_cycle = 0;       ///< the same by wgmma
   bool has_wgmma = false;        ///< and setmaxnreg: architecture-specific code for sm_90a
   bool has_bulk_copies = false;  ///< mbarrier and cp.async.bulk
 

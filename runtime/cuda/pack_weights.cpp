@@ -79,13 +79,14 @@ std::uint32_t tf32_word(float value) {
   return std::isfinite(value) ? (bits + 0x1000) & ~0x1fffu : bits;
 }
 
-// gpu::MmaWeights says where each weight lies. What a word holds: one channel in TF32, or two of a 16-bit type.
-template <typename T>
-std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
+// gpu::MmaWeights says which piece a weight lies in, Place where there. What a word holds: one channel in TF32, or two
+// of a 16-bit type.
+template <typename Place, typename T>
+std::vector<std::byte> pack_pieces(const Weight<T>& weight, gpu::Rows order) {
   const gpu::Layer& layer = weight.problem.layer;
   const gpu::Polyphase polyphase = layer.polyphase();
-  const gpu::MmaWeights packed{tile.order};
-  const bool by_channels = tile.order == gpu::Rows::channels;
+  const gpu::MmaWeights packed{order};
+  const bool by_channels = order == gpu::Rows::channels;
   std::vector<std::uint32_t> result(static_cast<std::size_t>(layer.groups * packed.group_words(layer)));
   for (std::int64_t group = 0; group < layer.groups; ++group)
     for (std::int64_t input = 0; input < layer.in_channels; ++input) {
@@ -100,9 +101,8 @@ std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
               ((group * packed.inner(layer) * packed.outer(layer) + row_group) * packed.slabs(layer) + slab) *
                   polyphase.max_taps() +
               tap;
-          const std::int64_t lane = inner % 8 * 4 + depth % 4;
           std::uint32_t& to =
-              result[static_cast<std::size_t>(piece * gpu::MmaWeights::piece_words + 4 * lane + depth / 4)];
+              result[static_cast<std::size_t>(piece * gpu::MmaWeights::piece_words + Place::place(inner % 8, depth))];
           const auto value = weight.at(group, input, output, element);
           if constexpr (sizeof(T) == 2)
             to |= static_cast<std::uint32_t>(T(value).bits) << 16 * (input % 2);
@@ -111,6 +111,15 @@ std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
         }
     }
   return bytes_of(result);
+}
+
+template <typename T>
+std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
+  return pack_pieces<gpu::MmaWeights>(weight, tile.order);
+}
+template <typename T>
+std::vector<std::byte> pack(const Weight<T>& weight, const gpu::WgmmaTile& tile) {
+  return pack_pieces<gpu::WgmmaWeights>(weight, tile.order);
 }
 
 template <typename T>

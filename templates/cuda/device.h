@@ -19,6 +19,14 @@ struct alignas(N * sizeof(T)) Vector {
 /// phase has parity 0.
 using Barrier = unsigned long long;
 
+/// A matrix in shared memory as wgmma takes it, without swizzling: core matrices of 8 columns by 16 bytes of depth, 128
+/// bytes each. depth_bytes, column_bytes: from one to the next of them, multiples of 16 and below 256 KB.
+__device__ __forceinline__ unsigned long long matrix_descriptor_bits(unsigned address, int depth_bytes,
+                                                                     int column_bytes) {
+  const auto field = [](unsigned bytes) { return static_cast<unsigned long long>((bytes & 0x3ffffu) >> 4); };
+  return field(address) | field(depth_bytes) << 16 | field(column_bytes) << 32;
+}
+
 }  // namespace unstride::gpu
 
 #ifndef UNSTRIDE_EMULATED
@@ -254,6 +262,64 @@ template <int registers>
 __device__ __forceinline__ void lower_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
 }
+
+// Products of a warpgroup (four warps that start at a multiple of four, all of them in the call): a is 64 rows, from
+// registers, 16 of each warp as mma has them; b is a matrix_descriptor of `columns` columns. d[j] are columns 8j to 8j
+// + 7 as mma has them. Until wait_products neither d nor a may be touched, and b's memory stays as it is.
+
+/// Before the first product, and after registers of d or a were written.
+__device__ __forceinline__ void fence_products() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+/// Makes a group of the products since the last commit.
+__device__ __forceinline__ void commit_products() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/// Waits until at most `pending` groups, the last ones, are under way.
+template <int pending>
+__device__ __forceinline__ void wait_products() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory");
+}
+
+/// As matrix_descriptor_bits, for an address.
+__device__ __forceinline__ unsigned long long matrix_descriptor(const void* shared, int depth_bytes, int column_bytes) {
+  return matrix_descriptor_bits(shared_address(shared), depth_bytes, column_bytes);
+}
+
+#define UNSTRIDE_D_32                                                                                    \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
+  "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define UNSTRIDE_D_64                                                                                    \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, " \
+  "%52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define UNSTRIDE_SUMS(j) "+f"(d[j][0]), "+f"(d[j][1]), "+f"(d[j][2]), "+f"(d[j][3])
+#define UNSTRIDE_SUMS_32(j)                                                                                 \
+  UNSTRIDE_SUMS(j), UNSTRIDE_SUMS(j + 1), UNSTRIDE_SUMS(j + 2), UNSTRIDE_SUMS(j + 3), UNSTRIDE_SUMS(j + 4), \
+      UNSTRIDE_SUMS(j + 5), UNSTRIDE_SUMS(j + 6), UNSTRIDE_SUMS(j + 7)
+#define UNSTRIDE_WGMMA(name, depth_and_types, transposed)                                                       \
+  template <int columns>                                                                                        \
+  __device__ __forceinline__ void name(float(*d)[4], const unsigned(&a)[4], unsigned long long b) {             \
+    static_assert(columns == 64 || columns == 128);                                                             \
+    if constexpr (columns == 64)                                                                                \
+      asm volatile("wgmma.mma_async.sync.aligned.m64n64" depth_and_types " {" UNSTRIDE_D_32                     \
+                   "}, {%32, %33, %34, %35}, %36, 1, 1, 1" transposed ";"                                       \
+                   : UNSTRIDE_SUMS_32(0)                                                                        \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                       \
+    else                                                                                                        \
+      asm volatile("wgmma.mma_async.sync.aligned.m64n128" depth_and_types " {" UNSTRIDE_D_32 ", " UNSTRIDE_D_64 \
+                   "}, {%64, %65, %66, %67}, %68, 1, 1, 1" transposed ";"                                       \
+                   : UNSTRIDE_SUMS_32(0), UNSTRIDE_SUMS_32(8)                                                   \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                       \
+  }
+/// d += a (64 x 8) * b (8 x columns), or of the 16-bit types a (64 x 16) * b (16 x columns).
+UNSTRIDE_WGMMA(wgmma_tf32, "k8.f32.tf32.tf32", "")
+UNSTRIDE_WGMMA(wgmma_float16, "k16.f32.f16.f16", ", 0")
+UNSTRIDE_WGMMA(wgmma_bfloat16, "k16.f32.bf16.bf16", ", 0")
+#undef UNSTRIDE_WGMMA
+#undef UNSTRIDE_SUMS_32
+#undef UNSTRIDE_SUMS
+#undef UNSTRIDE_D_64
+#undef UNSTRIDE_D_32
 #endif
 
 }  // namespace unstride::gpu

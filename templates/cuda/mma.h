@@ -48,8 +48,10 @@ struct MmaOperand {
   }
 };
 
-template <Layer layer, MmaTile tile>
+/// `has_producers`: the threads of the tile do not fetch; a warpgroup after them does (wgmma.h).
+template <Layer layer, MmaTile tile, bool has_producers = false>
 class Mma {
+ protected:
   using Operand = MmaOperand<layer>;
   using X = Stored<layer.element>;
 
@@ -68,7 +70,8 @@ class Mma {
   static constexpr int warp_groups = row_groups / tile.row_warps;              // of eight rows, of a warp
   static constexpr int warp_sixteens = tile.columns / tile.column_warps / 16;  // of columns, of a warp
   static constexpr int stage_depth = 16 * stage_slabs;                         // words at one position
-  static constexpr int held_words = tile.held_words(layer);
+  static constexpr int fetch_warps = has_producers ? warps_of_group : threads / 32;
+  static constexpr int held_words = tile.held_words(layer, fetch_warps);
 
   static_assert(layer.element != Element::float64);
   static_assert(threads <= 1024 && row_groups % tile.row_warps == 0 && tile.columns % (16 * tile.column_warps) == 0);
@@ -111,7 +114,7 @@ class Mma {
 #pragma unroll
     for (int stage = 0; stage < tile.stages - 1; ++stage) copy_weights(stage);
     fetch_inputs(0, held);
-    put_inputs(0, held);
+    put_inputs(0, held, inputs_of(0));
 #pragma unroll 1
     for (int chunk = 0; chunk < chunks; ++chunk) {
       wait_copies<tile.stages - 2>();
@@ -120,13 +123,13 @@ class Mma {
       const bool more = chunk + 1 < chunks;
       if (more) fetch_inputs(chunk + 1, held);
       multiply(chunk, sums);
-      if (more) put_inputs(chunk + 1, held);
+      if (more) put_inputs(chunk + 1, held, inputs_of(chunk + 1));
     }
     wait_copies<0>();
     store(sums);
   }
 
- private:
+ protected:
   // What a stage holds
   __device__ __forceinline__ unsigned* weights_of(int chunk) const {
     return shared + chunk % tile.stages * stage_words;
@@ -173,11 +176,11 @@ class Mma {
   /// Calls f(n, word, position, whether that lies in x) for what the thread holds.
   template <typename F>
   __device__ __forceinline__ void for_held(int chunk, const F& f) const {
-    constexpr int warps = threads / 32, rounds = ceil_div(positions, 32);
+    constexpr int warps = fetch_warps, rounds = ceil_div(positions, 32);
     const Index first = first_input(chunk), last = arguments.input_length - first;
     const int begin = static_cast<int>(first < 0 ? min(-first, positions) : 0);
     const int end = static_cast<int>(min(last, positions));
-    const int warp = static_cast<int>(threadIdx.x) / 32;
+    const int warp = static_cast<int>(threadIdx.x) / 32 - (has_producers ? threads / 32 : 0);
 #pragma unroll
     for (int n = 0; n < held_words; ++n) {
       const int word = warp + n / rounds * warps, position = lane + n % rounds * 32;
@@ -197,8 +200,8 @@ class Mma {
       }
     });
   }
-  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[held_words][Operand::channels]) const {
-    unsigned* to = inputs_of(chunk);
+  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[held_words][Operand::channels],
+                                             unsigned* to) const {
     for_held(chunk, [&](int n, int word, int position, bool valid) {
       to[word * input_pitch + position] = Operand::word(held[n], valid);
     });
@@ -272,6 +275,13 @@ class Mma {
         for (int i = 0; i < 4; ++i) a[half][m][i] = x[(8 * half + i / 2 * 4) * input_pitch + 16 * m + i % 2 * 8];
   }
 
+  /// All threads of the tile.
+  static __device__ __forceinline__ void sync() {
+    if constexpr (has_producers)
+      sync_some<1, threads>();
+    else
+      __syncthreads();
+  }
   // Outputs, through shared memory: some channels at a time, one slice of the reduction after the other
   __device__ __forceinline__ void store(const float (&sums)[warp_sixteens][warp_groups][4]) const {
     using Interleaved = Interleave<layer, tile.phases(), tile.phase_tiles(layer) == 1, tile.columns, threads>;
@@ -283,7 +293,7 @@ class Mma {
     for (int first = 0; first < tile.channels(); first += channels) {
 #pragma unroll 1
       for (int slice = 0; slice < tile.depth_warps; ++slice) {
-        __syncthreads();
+        sync();
         if (slice != depth_warp) continue;
 #pragma unroll
         for (int n = 0; n < warp_groups; ++n)
@@ -298,7 +308,7 @@ class Mma {
             }
           }
       }
-      __syncthreads();
+      sync();
       const int end = min(tile.channels(), layer.out_channels - first_channel);
       Interleaved::store(arguments, outputs, min(channels, end - first), output_row + first_channel + first,
                          group * layer.out_channels + first_channel + first, first_column, first_phase);

@@ -8,6 +8,8 @@
 
 namespace unstride::gpu {
 
+inline constexpr int warps_of_group = 4;  ///< a warpgroup
+
 /// A block computes `columns` by inner_tiles*outer_tiles groups of eight rows. Eight neighbours in `order` make a
 /// group: output channels of one phase, or phases of one channel.
 struct MmaTile {
@@ -64,9 +66,9 @@ struct MmaTile {
   UNSTRIDE_HOST_DEVICE constexpr Index weight_words(const Layer& layer) const {
     return 128 * row_groups() * stage_slabs() * taps_in_memory(layer);
   }
-  /// What a thread fetches for a stage: a warp takes 32 positions of a word at a time.
-  UNSTRIDE_HOST_DEVICE constexpr Index held_words(const Layer& layer) const {
-    return ceil_div(16 * stage_slabs(), threads() / 32) * ceil_div(columns + halo(layer), 32);
+  /// What a thread fetches for a stage where so many warps do: a warp takes 32 positions of a word at a time.
+  UNSTRIDE_HOST_DEVICE constexpr Index held_words(const Layer& layer, int warps) const {
+    return ceil_div(16 * stage_slabs(), warps) * ceil_div(columns + halo(layer), 32);
   }
   /// One channel's outputs on their way to y (interleave.h).
   UNSTRIDE_HOST_DEVICE constexpr Index output_pitch() const { return columns * phases() + columns * phases() / 32 + 1; }
@@ -87,6 +89,10 @@ struct MmaWeights {
 
   static constexpr Index slab_words = 16, piece_words = 128;
 
+  /// Where in its piece a word lies.
+  UNSTRIDE_HOST_DEVICE static constexpr Index place(Index row, Index depth) {
+    return 4 * (row * 4 + depth % 4) + depth / 4;
+  }
   UNSTRIDE_HOST_DEVICE constexpr Index inner(const Layer& layer) const {
     return ceil_div(order == Rows::channels ? layer.out_channels : layer.polyphase().phases(), 8);
   }

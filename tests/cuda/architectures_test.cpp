@@ -37,7 +37,7 @@ std::string why_not(const std::string& target) {
 }
 
 // Compiles all on as many threads as there are processors, and reports each that fails or spills.
-void expect_no_spills(const std::vector<LayerSpec>& layers, const std::string& target) {
+void expect_no_spills(const std::vector<LayerSpec>& layers, const std::string& target, const std::string& plan = {}) {
   const Folder folder;
   const Engine engine({.cache = {.mode = CacheMode::read_write, .directory = folder.path + "/cache"}});
   std::atomic<std::size_t> next = 0;
@@ -47,7 +47,7 @@ void expect_no_spills(const std::vector<LayerSpec>& layers, const std::string& t
     threads.emplace_back([&] {
       for (std::size_t k = next++; k < layers.size(); k = next++) {
         try {
-          engine.precompile(layers[k], {.target = target});
+          engine.precompile(layers[k], {.target = target, .plan = plan});
         } catch (const Error& error) {
           errors[k] = error.what();
         }
@@ -105,6 +105,25 @@ std::vector<LayerSpec> layers_of_every_kind() {
 TEST_P(Architectures, EveryStrategyAndElementTypeCompilesWithoutSpills) {
   if (const std::string why = why_not(GetParam()); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
   expect_no_spills(layers_of_every_kind(), GetParam());
+}
+
+// Both roles of its warpgroups, whichever strategy the planner prefers.
+TEST(WgmmaOnNvrtc, CompilesWithoutSpills) {
+  if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
+  std::vector<LayerSpec> layers;
+  for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
+    LayerSpec deep{.in_channels = 512, .out_channels = 256, .kernel_size = 16, .stride = 8, .padding = 4};
+    deep.prologue = {Activation::Op::leaky_relu, 0.1};
+    LayerSpec inverse_stft{
+        .in_channels = 1026, .out_channels = 1, .kernel_size = 1024, .stride = 256, .groups = 1, .bias = false};
+    LayerSpec many_taps{.in_channels = 256, .out_channels = 128, .kernel_size = 15, .stride = 2, .padding = 7};
+    for (LayerSpec layer : {deep, inverse_stft, many_taps}) {
+      layer.dtype = dtype;
+      layer.math = Math::fast;
+      layers.push_back(layer);
+    }
+  }
+  expect_no_spills(layers, "cuda:sm_90a", "wgmma");
 }
 
 INSTANTIATE_TEST_SUITE_P(Nvrtc, Architectures,

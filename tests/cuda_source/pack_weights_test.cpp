@@ -66,6 +66,29 @@ TEST(PackWeights, FfmaHasEachWeightAtItsGroupChannelTapAndRow) {
     }
 }
 
+// Core matrices: eight rows by 16 bytes of input channels, side by side along the channels; the rest are zeros.
+TEST(PackWeights, WgmmaHasEachWeightInItsCoreMatrix) {
+  LayerSpec spec = layer(40, 10, 1, 5, 2, 1);
+  spec.dtype = DType::bfloat16;
+  spec.math = Math::fast;
+  const plan::GpuProblem problem(spec, *plan::gpu_target("cuda:sm_90a"));
+  std::vector<BFloat16> weight;
+  for (std::int64_t i = 0; i < spec.weight_count(); ++i) weight.emplace_back(static_cast<float>(i % 251 + 1));
+  const plan::GpuPlan plan{{gpu::WgmmaTile{.order = gpu::Rows::channels}}};
+  const auto packed = values<std::uint16_t>(pack_weights(problem, plan, weight.data(), nullptr).weights);
+
+  constexpr std::size_t slabs = 2, taps = 3, phases = 2, inner = 2, core = 64, piece = 4 * core;  // elements
+  std::vector<std::uint16_t> expected(phases * inner * slabs * taps * piece);
+  for (std::size_t ci = 0; ci < 40; ++ci)
+    for (std::size_t co = 0; co < 10; ++co)
+      for (std::size_t j = 0; j < 5; ++j) {
+        const std::size_t row_group = j % phases * inner + co / 8;
+        const std::size_t at = ((row_group * slabs + ci / 32) * taps + j / phases) * piece;
+        expected[at + ci % 32 / 8 * core + co % 8 * 8 + ci % 8] = weight[(ci * 10 + co) * 5 + j].bits;
+      }
+  EXPECT_EQ(packed, expected);
+}
+
 TEST(PackWeights, DepthwiseKeepsTheOrder) {
   const LayerSpec spec = layer(4, 8, 4, 3, 2, 1);
   const plan::GpuProblem problem(spec, *plan::gpu_target("cuda:sm_80"));

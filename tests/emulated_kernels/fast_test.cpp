@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "tests/emulated_kernels/emulated_kernel.h"
+#include "tests/kernels/random_layers.h"
+#include "tests/kernels/seeds.h"
 #include "tests/kernels/sweep_design.h"
 #include "tests/oracle/comparison.h"
 
@@ -83,7 +85,7 @@ class EmulatedFastMath : public ::testing::Test {
     SCOPED_TRACE(to_json(spec));
     const LayerData<T> data(spec, batch, length, seed);
     if (data.oracle().output_length() < 1) return;
-    const EmulatedKernel kernel(spec, "cuda:sm_80", plan);
+    const EmulatedKernel kernel(spec, plan.starts_with("wgmma") ? "cuda:sm_90a" : "cuda:sm_80", plan);
     const std::array schedules = {emulator::Schedule::forward(), emulator::Schedule::reverse(),
                                   emulator::Schedule::shuffled(seed)};
     for (int tile = 0; tile < kernel.tiles(); ++tile) {
@@ -128,6 +130,58 @@ TYPED_TEST(EmulatedFastMath, OfSmallLayersIsWithinItsBound) {
     if (++seed % 6 == 0)  // each type takes a sixth of them
       this->check(this->fast(sweep_layer(point, dtype_of<TypeParam>)), "mma", 1,
                   3 + static_cast<std::int64_t>(seed % 29), seed);
+}
+
+// Small tiles, which take what the planner would not offer wgmma for; by turns one and two warpgroups, one and two
+// instructions for their rows, rows by channels and by phases.
+std::string small_wgmma(std::uint64_t seed) {
+  const std::array tiles = {"order=channels inner_tiles=2 outer_tiles=4 warpgroups=1 slabs=1 stages=2",
+                            "order=phases inner_tiles=1 outer_tiles=16 warpgroups=2 slabs=1 stages=3",
+                            "order=phases inner_tiles=4 outer_tiles=2 warpgroups=1 slabs=1 stages=4",
+                            "order=channels inner_tiles=4 outer_tiles=8 warpgroups=2 slabs=1 stages=2"};
+  return std::string("wgmma ") + tiles[seed % tiles.size()] + " blocks_per_multiprocessor=1";
+}
+bool for_wgmma(const LayerSpec& spec) {
+  const gpu::Polyphase polyphase = {spec.stride, spec.dilation, spec.kernel_size};
+  return polyphase.max_delay() == 0 && polyphase.max_taps() <= 4;
+}
+
+TYPED_TEST(EmulatedFastMath, OnWarpgroupsIsWithinItsBound) {
+  std::uint64_t seed = 0;
+  for (const LayerSpec& spec : layers())
+    if (for_wgmma(spec))
+      for (const std::int64_t length : {2, 70}) this->check(this->fast(spec), small_wgmma(seed / 2), 2, length, ++seed);
+}
+
+TYPED_TEST(EmulatedFastMath, OfDeepLayersOnWarpgroupsIsWithinItsBound) {
+  LayerSpec deep = layer(256, 24, 16, 8), one_tap = layer(320, 40, 2, 2);
+  deep.padding = 4;
+  deep.prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
+  std::uint64_t seed = 0;
+  for (const LayerSpec& spec : {deep, one_tap})
+    for (const std::int64_t length : {5, 131}) this->check(this->fast(spec), "wgmma", 1, length, ++seed);
+}
+
+TYPED_TEST(EmulatedFastMath, OfSmallLayersOnWarpgroupsIsWithinItsBound) {
+  std::uint64_t seed = dtype_of<TypeParam> == DType::float32 ? 0 : dtype_of<TypeParam> == DType::float16 ? 3 : 6;
+  for (const SweepPoint& point : sweep_points()) {
+    if (++seed % 9 != 0) continue;  // each type takes a ninth of them
+    const LayerSpec spec = this->fast(sweep_layer(point, dtype_of<TypeParam>));
+    if (for_wgmma(spec)) this->check(spec, small_wgmma(seed / 9), 1, 3 + static_cast<std::int64_t>(seed % 29), seed);
+  }
+}
+
+TYPED_TEST(EmulatedFastMath, OfRandomLayersOnWarpgroupsIsWithinItsBound) {
+  constexpr std::int64_t largest_work = 2'000'000;  // multiply-adds of one layer
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE("repeat with UNSTRIDE_TEST_SEED=" + std::to_string(seed));
+    RandomLayers draw(seed);
+    for (int i = 0; i < 12; ++i) {
+      const LayerSpec spec = this->fast(draw.layer());
+      const std::int64_t length = draw.length(spec, largest_work);
+      if (for_wgmma(spec)) this->check(spec, small_wgmma(seed + static_cast<std::uint64_t>(i)), 1, length, seed);
+    }
+  }
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ struct Mutant {
 };
 
 constexpr const char *ffma = "templates/cuda/ffma.h", *depthwise = "templates/cuda/depthwise.h",
-                     *mma = "templates/cuda/mma.h", *interleave = "templates/cuda/interleave.h";
+                     *mma = "templates/cuda/mma.h", *wgmma = "templates/cuda/wgmma.h",
+                     *interleave = "templates/cuda/interleave.h";
 
 // Several chunks of channels, columns and rows that do not fill their tiles, phases with and without all taps.
 const LayerSpec& deep() {
@@ -49,6 +50,10 @@ const LayerSpec& separate() {
   }();
   return spec;
 }
+
+// Rows, columns, and stages that they do not fill; the ring of stages goes round more than once.
+constexpr const char* wgmma_tile =
+    "wgmma order=channels inner_tiles=2 outer_tiles=4 warpgroups=2 slabs=1 stages=2 blocks_per_multiprocessor=1";
 
 std::vector<Mutant> mutants() {
   return {
@@ -91,10 +96,42 @@ std::vector<Mutant> mutants() {
       {"mma_WithoutTheBarriersAroundSlices",
        "mma",
        fast(),
-       {mma, "        __syncthreads();\n        if (slice", "        if (slice"}},
+       {mma, "        sync();\n        if (slice", "        if (slice"}},
       {"mma_ReadingPastTheLastInput", "mma", fast(), {mma, " && position < end)", ")"}},
       {"mma_ReadingBeforeTheFirstInput", "mma", fast(), {mma, "position >= begin && ", ""}},
       {"mma_ReadingChannelsPastTheLast", "mma", fast(), {mma, "valid && first + channel < layer.in_channels", "valid"}},
+      {"wgmma_WaitingForTheOtherPhaseOfFull",
+       wgmma_tile,
+       fast(),
+       {wgmma, "chunk / tile.stages % 2", "(chunk / tile.stages + 1) % 2"}},
+      {"wgmma_WaitingForTheOtherPhaseOfEmpty", wgmma_tile, fast(), {wgmma, "(round - 1) % 2", "round % 2"}},
+      {"wgmma_ExpectingTooFewBytes",
+       wgmma_tile,
+       fast(),
+       {wgmma, "outer * inner * bytes", "outer * inner * bytes - 16"}},
+      {"wgmma_ExpectingAllGroupsOfRows", wgmma_tile, fast(), {wgmma, "outer * inner * bytes", "row_groups * bytes"}},
+      {"wgmma_CopyingTooFewBytes", wgmma_tile, fast(), {wgmma, "bytes,\n                full", "16, full"}},
+      {"wgmma_WithoutTheWaitForAFullStage", wgmma_tile, fast(), {wgmma, "wait(full(stage)", "(void)(full(stage)"}},
+      {"wgmma_WithoutTheWaitForAnEmptyStage", wgmma_tile, fast(), {wgmma, "if (round > 0) wait", "if (false) wait"}},
+      {"wgmma_WithoutTheWaitForProducts", wgmma_tile, fast(), {wgmma, "wait_products<0>();", ""}},
+      {"wgmma_WaitingForOneGroupOfProductsTooFew",
+       wgmma_tile,
+       fast(),
+       {wgmma, "wait_products<0>();", "wait_products<1>();"}},
+      {"wgmma_ArrivingBeforeInputsAreThere",
+       wgmma_tile,
+       fast(),
+       {wgmma, "sync_warp();\n      if (lane == 0) arrive(full", "if (lane == 0) arrive(full"}},
+      {"wgmma_WithTooFewArrivals", wgmma_tile, fast(), {wgmma, "warps_of_group + 1;", "warps_of_group;"}},
+      {"wgmma_CopyingChannelsPastTheLast",
+       wgmma_tile,
+       fast(),
+       {wgmma, "min(tile.inner_tiles, packed.inner(layer) - first_inner)", "tile.inner_tiles"}},
+      {"wgmma_WithCoreMatricesSideBySide",
+       wgmma_tile,
+       fast(),
+       {wgmma, "4 * WgmmaWeights::core_words, 4 * row_group_words",
+        "4 * row_group_words, 4 * WgmmaWeights::core_words"}},
   };
 }
 

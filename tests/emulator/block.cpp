@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "tests/emulator/device.h"
+#include "tests/emulator/matrix_descriptor.h"
 #include "tests/emulator/poison.h"
 
 namespace unstride::emulator {
@@ -21,6 +22,14 @@ bool same(Place a, Place b) {
 
 std::string text(Place place) {
   return fmt::format("{}:{}", place.file, place.line);
+}
+
+// The descriptor of b as the PTX manual draws it; only what kernels use is taken.
+const char* why_wrong(const GroupProduct& product, std::size_t shared_bytes) {
+  const MatrixDescriptor b(product.b);
+  if (b.other_bits != 0) return "the descriptor asks for what is not emulated";
+  if (b.last_byte(product.columns) > shared_bytes) return "the descriptor reaches beyond shared memory";
+  return nullptr;
 }
 
 std::string text(const Index3& index) {
@@ -137,6 +146,8 @@ void Block::check_finished() {
       failure_ = deadlock();
       return;
     }
+  for (const Warp& warp : warps_)
+    if (!warp.products.empty()) failure_ = "the block ends while products are under way";
   if (mbarriers_.copies_under_way()) failure_ = "the block ends while bulk copies are under way";
   for (const unsigned char* byte = shared_begin_ + shared_bytes_; byte < shared_memory_.end(); ++byte)
     if (*byte != 0xff) failure_ = fmt::format("shared memory was written beyond its {} bytes", shared_bytes_);
@@ -235,6 +246,49 @@ void Block::wait_copies(int pending) {
     if (copy.read_bytes > 0) std::memcpy(copy.to, copy.from, static_cast<std::size_t>(copy.read_bytes));
   }
   current_->copies.erase(kept, current_->copies.end());
+}
+
+Block::Warp& Block::warp_of_current() {
+  return warps_[static_cast<std::size_t>(current_ - threads_.data()) / warp_size];
+}
+
+// A product is issued once all lanes are there, and performed as late as can be: by a wait that covers it.
+void Block::issue_product(const GroupProduct& product, const char* name, Place place) {
+  GroupProduct operand = product;
+  collective(
+      name, &operand,
+      [](void* const* lanes) {
+        Warp& warp = running->warp_of_current();
+        Product issued{{}, warp.commits};
+        for (unsigned lane = 0; lane < warp_size; ++lane)
+          issued.lanes.push_back(*static_cast<const GroupProduct*>(lanes[lane]));
+        warp.products.push_back(std::move(issued));
+      },
+      place);
+  const char* wrong = why_wrong(operand, shared_bytes_);
+  if (operand.b != warp_of_current().products.back().lanes.front().b)
+    wrong = "lanes of a warp give different descriptors";
+  if (wrong != nullptr) fail(wrong, place);
+}
+
+void Block::commit_products(Place place) {
+  collective(
+      "commit_products", nullptr, [](void* const*) { ++running->warp_of_current().commits; }, place);
+}
+
+void Block::wait_products(int pending, Place place) {
+  collective(
+      "wait_products", &pending,
+      [](void* const* lanes) {
+        Warp& warp = running->warp_of_current();
+        const int last = warp.commits - *static_cast<const int*>(lanes[0]);
+        std::erase_if(warp.products, [&](const Product& product) {
+          if (product.commits >= last) return false;
+          product.lanes.front().multiply(product.lanes.data(), running->shared_begin_);
+          return true;
+        });
+      },
+      place);
 }
 
 void Block::wait_mbarrier(void* barrier, int parity, Place place) {

@@ -18,6 +18,8 @@ namespace unstride::emulator {
 
 inline constexpr unsigned warp_size = 32;
 
+struct GroupProduct;
+
 /// Performs an operation of a warp on what its 32 lanes brought.
 using Collective = void (*)(void* const* operands);
 
@@ -34,6 +36,9 @@ class Block {
   void copy_async(void* shared, const void* global, int bytes, bool valid, Place place);
   void commit_copies() { ++current_->commits; }
   void wait_copies(int pending);
+  void issue_product(const GroupProduct& product, const char* name, Place place);
+  void commit_products(Place place);
+  void wait_products(int pending, Place place);
   /// Runs a step of the mbarriers and reports what it throws.
   template <typename Step>
   void with_mbarriers(Place place, const Step& step) {
@@ -71,12 +76,19 @@ class Block {
     std::vector<Copy> copies;
     int commits = 0;
   };
+  struct Product {
+    std::vector<GroupProduct> lanes;
+    int commits;
+  };
   struct Warp {
     void* operands[warp_size];
     unsigned arrived = 0;
     const char* name = nullptr;
     Place place;
+    std::vector<Product> products;  // under way
+    int commits = 0;
   };
+  Warp& warp_of_current();
 
   static void entry();
   void reset(unsigned threads, std::size_t shared_bytes);

@@ -43,6 +43,15 @@ void wait(void* barrier, int parity, const char* file, int line) {
 void copy_bulk(void* shared, const void* global, int bytes, void* barrier, const char* file, int line) {
   running_block().with_mbarriers({file, line}, [&](Mbarriers& all) { all.copy(shared, global, bytes, barrier); });
 }
+void issue_product(GroupProduct product, const char* name, const char* file, int line) {
+  running_block().issue_product(product, name, {file, line});
+}
+void commit_products(const char* file, int line) {
+  running_block().commit_products({file, line});
+}
+void wait_products(int pending, const char* file, int line) {
+  running_block().wait_products(pending, {file, line});
+}
 void fail(const char* what, const char* file, int line) {
   running_block().fail(what, {file, line});
 }

@@ -44,6 +44,21 @@ void multiply_tf32(void* const* products);
 void multiply_float16(void* const* products);
 void multiply_bfloat16(void* const* products);
 
+/// Of a warpgroup: one warp's share of a product. It is performed when it is waited for.
+struct GroupProduct {
+  float (*d)[4];
+  const unsigned* a;
+  unsigned long long b;
+  int columns;
+  void (*multiply)(const GroupProduct* lanes, const unsigned char* shared);
+};
+void multiply_group_tf32(const GroupProduct* lanes, const unsigned char* shared);
+void multiply_group_float16(const GroupProduct* lanes, const unsigned char* shared);
+void multiply_group_bfloat16(const GroupProduct* lanes, const unsigned char* shared);
+void issue_product(GroupProduct product, const char* name, const char* file, int line);
+void commit_products(const char* file, int line);
+void wait_products(int pending, const char* file, int line);
+
 float float_of_float16(unsigned short bits);
 unsigned short float16_of(float value);
 unsigned short bfloat16_of(float value);
@@ -183,6 +198,33 @@ inline void copy_bulk(void* shared, const void* global, int bytes, Barrier* barr
   emulator::copy_bulk(shared, global, bytes, barrier, file, line);
 }
 inline void fence_async() {}
+inline void fence_products() {}
+inline void commit_products(UNSTRIDE_PLACE) {
+  emulator::commit_products(file, line);
+}
+template <int pending>
+inline void wait_products(UNSTRIDE_PLACE) {
+  emulator::wait_products(pending, file, line);
+}
+inline unsigned long long matrix_descriptor(const void* shared, int depth_bytes, int column_bytes, UNSTRIDE_PLACE) {
+  const auto offset = static_cast<const unsigned char*>(shared) - dynamic_shared();
+  const auto fits = [](long long bytes) { return bytes >= 0 && bytes < (1 << 18) && bytes % 16 == 0; };
+  if (!fits(offset) || !fits(depth_bytes) || !fits(column_bytes))
+    emulator::fail("a matrix descriptor holds multiples of 16 below 2^18", file, line);
+  return matrix_descriptor_bits(static_cast<unsigned>(offset), depth_bytes, column_bytes);
+}
+template <int columns>
+inline void wgmma_tf32(float (*d)[4], const unsigned (&a)[4], unsigned long long b, UNSTRIDE_PLACE) {
+  emulator::issue_product({d, a, b, columns, emulator::multiply_group_tf32}, "wgmma_tf32", file, line);
+}
+template <int columns>
+inline void wgmma_float16(float (*d)[4], const unsigned (&a)[4], unsigned long long b, UNSTRIDE_PLACE) {
+  emulator::issue_product({d, a, b, columns, emulator::multiply_group_float16}, "wgmma_float16", file, line);
+}
+template <int columns>
+inline void wgmma_bfloat16(float (*d)[4], const unsigned (&a)[4], unsigned long long b, UNSTRIDE_PLACE) {
+  emulator::issue_product({d, a, b, columns, emulator::multiply_group_bfloat16}, "wgmma_bfloat16", file, line);
+}
 template <int registers>
 inline void raise_registers() {}
 template <int registers>

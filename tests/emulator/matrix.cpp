@@ -4,9 +4,11 @@
 // exactly so: results are as good as a GPU's, not the same to the last bit.
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "tests/emulator/block.h"
 #include "tests/emulator/device.h"
+#include "tests/emulator/matrix_descriptor.h"
 #include "unstride/element.hpp"
 
 namespace unstride::emulator {
@@ -59,7 +61,42 @@ void multiply(void* const* products) {
   }
 }
 
+// One warp's 16 rows of a warpgroup's product. Words of a are as for multiply, b lies in shared memory.
+template <typename Operand>
+void multiply_group(const GroupProduct* lanes, const unsigned char* shared) {
+  constexpr int depth = Operand::depth, packed = Operand::packed;
+  const MatrixDescriptor descriptor(lanes[0].b);
+  float a[rows][depth];
+  for (int lane = 0; lane < 32; ++lane)
+    for (int word = 0; word < 4; ++word)
+      for (int i = 0; i < packed; ++i)
+        a[lane / 4 + word % 2 * 8][word / 2 * depth / 2 + packed * (lane % 4) + i] =
+            Operand::value(lanes[lane].a[word], i);
+  for (int column = 0; column < lanes[0].columns; ++column) {
+    float b[depth];
+    for (int half = 0; half < 2; ++half) {
+      unsigned words[4];
+      std::memcpy(words, shared + descriptor.at(static_cast<std::size_t>(column), static_cast<std::size_t>(half)), 16);
+      for (int k = 0; k < depth / 2; ++k) b[half * depth / 2 + k] = Operand::value(words[k / packed], k % packed);
+    }
+    for (int row = 0; row < rows; ++row) {
+      float& sum = lanes[row % 8 * 4 + column % 8 / 2].d[column / 8][row / 8 * 2 + column % 2];
+      for (int k = 0; k < depth; ++k) sum += a[row][k] * b[k];
+    }
+  }
+}
+
 }  // namespace
+
+void multiply_group_tf32(const GroupProduct* lanes, const unsigned char* shared) {
+  multiply_group<Tf32>(lanes, shared);
+}
+void multiply_group_float16(const GroupProduct* lanes, const unsigned char* shared) {
+  multiply_group<Fp16>(lanes, shared);
+}
+void multiply_group_bfloat16(const GroupProduct* lanes, const unsigned char* shared) {
+  multiply_group<Bf16>(lanes, shared);
+}
 
 void multiply_tf32(void* const* products) {
   multiply<Tf32>(products);

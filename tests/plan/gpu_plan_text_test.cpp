@@ -41,12 +41,12 @@ TEST(GpuPlanText, ReadsBackSeveralTiles) {
 
 TEST(GpuPlanText, SaysWhatItCannotRead) {
   const auto says = [](std::string_view text) { return message([&] { parse_gpu_plan(text); }); };
-  EXPECT_EQ(says("row_lanes vectors=2"), "plan: \"row_lanes\": strategies are ffma, depthwise, mma");
+  EXPECT_EQ(says("row_lanes vectors=2"), "plan: \"row_lanes\": strategies are ffma, depthwise, mma, wgmma");
   EXPECT_EQ(says("depthwise columns=4"), "plan: depthwise needs \"threads=\"");
   EXPECT_EQ(says("depthwise columns=0 threads=64"), "plan: \"columns=0\": must be a number from 1 to 2^30");
   EXPECT_EQ(says("depthwise columns=4 threads=64 rows=1"), "plan: depthwise has no \"rows\"");
   EXPECT_EQ(says("ffma order=columns rows=1"), "plan: \"order=columns\": must be channels or phases");
-  EXPECT_EQ(says("depthwise columns=4 threads=64; "), "plan: \"\": strategies are ffma, depthwise, mma");
+  EXPECT_EQ(says("depthwise columns=4 threads=64; "), "plan: \"\": strategies are ffma, depthwise, mma, wgmma");
 }
 
 TEST(GpuPlanText, TilesOfOneKernelAreOfOneStrategyAndReadTheSameWeights) {

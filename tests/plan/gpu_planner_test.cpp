@@ -128,6 +128,43 @@ TEST(GpuPlanner, NamesAStrategyThatCannotComputeTheLayer) {
   EXPECT_EQ(choose_gpu_plan(problem, "ffma").plan.strategy(), "ffma");
 }
 
+LayerSpec fast(LayerSpec spec) {
+  spec.dtype = DType::bfloat16;
+  spec.math = Math::fast;
+  return spec;
+}
+
+TEST(GpuPlanner, OffersWgmmaForDeepLayersOnSm90aAlone) {
+  for (const GpuTarget& target : gpu_targets()) {
+    const auto tiles = [&](const LayerSpec& spec) { return wgmma.enumerate({spec, target}).size(); };
+    const LayerSpec deep = layer(512, 256, 16, 8);
+    EXPECT_EQ(tiles(fast(deep)) > 0, target.name == "cuda:sm_90a") << target.name;
+    EXPECT_EQ(tiles(deep), 0u) << "strict math";
+    EXPECT_EQ(tiles(fast(layer(64, 32, 4, 2))), 0u) << "128 products an output";
+    EXPECT_EQ(tiles(fast(layer(512, 256, 16, 8, 3))), 0u) << "phases read different inputs";
+    EXPECT_EQ(tiles(fast(layer(512, 256, 9, 1))), 0u) << "nine taps";
+  }
+}
+
+TEST(GpuPlanner, RefusesWgmmaTilesThatBreakARule) {
+  const GpuProblem problem(fast(layer(512, 256, 16, 8)), hopper());
+  const gpu::WgmmaTile legal;
+  ASSERT_EQ(wgmma.why_illegal(problem, legal), "");
+  const auto with = [&](int gpu::WgmmaTile::*member, int value) {
+    gpu::WgmmaTile tile = legal;
+    tile.*member = value;
+    return wgmma.why_illegal(problem, tile);
+  };
+  using T = gpu::WgmmaTile;
+  EXPECT_NE(with(&T::warpgroups, 3), "");
+  EXPECT_NE(with(&T::outer_tiles, 16), "");
+  EXPECT_NE(with(&T::outer_tiles, 7), "");
+  EXPECT_NE(with(&T::slabs, 3), "") << "16 slabs";
+  EXPECT_NE(with(&T::stages, 1), "");
+  EXPECT_NE(with(&T::stages, 8), "") << "shared memory";
+  EXPECT_NE(with(&T::blocks_per_multiprocessor, 2), "");
+}
+
 TEST(GpuPlanner, ExplainsItsChoice) {
   const GpuProblem problem(layer(512, 256, 16, 8), hopper());
   const GpuPlanChoice choice = choose_gpu_plan(problem);

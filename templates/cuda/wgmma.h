@@ -1,0 +1,151 @@
+// wgmma: mma's product by the instructions of Hopper that a warpgroup, four warps, issues together; for deep layers.
+//
+// As in mma.h, positions of x come from registers. Weights are read from shared memory by the instruction itself, as
+// core matrices (wgmma_tile.h). Warpgroups that multiply do nothing else: one warpgroup more, the last, brings weights
+// by bulk copies, and fetches, converts and stores inputs once for each element. Two mbarriers for each stage tell
+// when it is full and when it is empty again. Registers move from the producers to those that multiply.
+#pragma once
+
+#include "templates/cuda/mma.h"
+#include "templates/cuda/wgmma_tile.h"
+
+namespace unstride::gpu {
+
+template <Layer layer, WgmmaTile tile>
+class Wgmma : Mma<layer, tile.products(), true> {
+  using Base = Mma<layer, tile.products(), true>;
+  using Operand = MmaOperand<layer>;
+  using Base::arguments, Base::shared, Base::lane, Base::column_warp, Base::group;
+  using Base::chunks, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step, Base::packed;
+  using Base::first_channel, Base::first_phase, Base::first_slab, Base::row_groups, Base::stage_slabs;
+
+  static constexpr int stage_words = tile.stage_words(layer), consumers = Base::threads;
+  static constexpr int row_group_words = stage_slabs * taps * MmaWeights::piece_words;  // of a stage
+  static constexpr int instruction_rows = tile.instruction_rows();
+
+  static_assert(layer.polyphase().max_delay() == 0, "all phases must read the same inputs");
+  static_assert(row_groups % 8 == 0 && slabs % stage_slabs == 0);
+  static_assert(tile.warpgroups == 1 || tile.warpgroups == 2);
+
+  // Of the four warps that fetch each, and of who expects bytes; of each warp that multiplies.
+  static constexpr int arrivals_to_fill = warps_of_group + 1, arrivals_to_empty = consumers / 32;
+
+ public:
+  using Base::Base;
+
+  __device__ __forceinline__ void run() {
+    if (threadIdx.x == 0) {
+#pragma unroll
+      for (int stage = 0; stage < tile.stages; ++stage) {
+        init_barrier(full(stage), arrivals_to_fill);
+        init_barrier(empty(stage), arrivals_to_empty);
+      }
+      fence_barriers();
+    }
+    __syncthreads();
+    if (threadIdx.x >= consumers) {
+      if constexpr (tile.warpgroups == 2) lower_registers<WgmmaTile::producer_registers>();
+      produce();
+    } else {
+      if constexpr (tile.warpgroups == 2) raise_registers<WgmmaTile::consumer_registers>();
+      consume();
+    }
+  }
+
+ private:
+  __device__ __forceinline__ Barrier* full(int stage) const {
+    return reinterpret_cast<Barrier*>(dynamic_shared() + tile.barrier_bytes(layer)) + stage;
+  }
+  __device__ __forceinline__ Barrier* empty(int stage) const { return full(stage) + tile.stages; }
+  __device__ __forceinline__ unsigned* weights_of(int stage) const { return shared + stage * stage_words; }
+  __device__ __forceinline__ unsigned* inputs_of(int stage) const { return weights_of(stage) + Base::stage_words; }
+
+  __device__ __forceinline__ void produce() const {
+    typename Base::X held[Base::held_words][Operand::channels];
+    const bool copies = threadIdx.x / 32 == consumers / 32;  // the first of its warps
+    Base::fetch_inputs(0, held);
+#pragma unroll 1
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const int stage = chunk % tile.stages, round = chunk / tile.stages;
+      if (round > 0) wait(empty(stage), (round - 1) % 2);
+      if (copies) copy_weights(chunk, stage);
+      Base::put_inputs(chunk, held, inputs_of(stage));
+      sync_warp();
+      if (lane == 0) arrive(full(stage));
+      if (chunk + 1 < chunks) Base::fetch_inputs(chunk + 1, held);
+    }
+  }
+
+  /// By one warp. Groups of rows that do not exist are left as they are: nobody reads their sums.
+  __device__ __forceinline__ void copy_weights(int chunk, int stage) const {
+    constexpr int bytes = 4 * row_group_words;
+    const int first_outer = tile.order == Rows::channels ? first_phase : first_channel;
+    const int first_inner = (tile.order == Rows::channels ? first_channel : first_phase) / 8;
+    const int outer = min(tile.outer_tiles, packed.outer(layer) - first_outer);
+    const int inner = min(tile.inner_tiles, packed.inner(layer) - first_inner);
+    if (lane == 0) arrive_expecting(full(stage), outer * inner * bytes);
+    sync_warp();
+    const unsigned* from = static_cast<const unsigned*>(arguments.weights) + group * packed.group_words(layer) +
+                           Index{first_slab(chunk)} * (taps * MmaWeights::piece_words);
+#pragma unroll 1
+    for (int row_group = lane; row_group < row_groups; row_group += 32) {
+      const int outer_row = row_group / tile.inner_tiles, inner_row = row_group % tile.inner_tiles;
+      if (outer_row >= outer || inner_row >= inner) continue;
+      const Index row = Index{first_outer + outer_row} * packed.inner(layer) + first_inner + inner_row;
+      copy_bulk(weights_of(stage) + row_group * row_group_words, from + row * packed.row_group_words(layer), bytes,
+                full(stage));
+    }
+  }
+
+  __device__ __forceinline__ void consume() const {
+    float sums[1][row_groups][4];
+    Base::start(sums);
+#pragma unroll 1
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const int stage = chunk % tile.stages;
+      wait(full(stage), chunk / tile.stages % 2);
+#pragma unroll
+      for (int slab = 0; slab < stage_slabs; ++slab) multiply(stage, slab, sums[0]);
+      if (lane == 0) arrive(empty(stage));
+    }
+    Base::store(sums);
+  }
+
+  __device__ __forceinline__ void multiply(int stage, int slab, float (&sums)[row_groups][4]) const {
+    const unsigned* inputs =
+        inputs_of(stage) + (16 * slab + lane % 4) * input_pitch + halo + column_warp * 16 + lane / 4;
+    const unsigned* weights = weights_of(stage) + slab * taps * MmaWeights::piece_words;
+    unsigned a[taps][2][1][4];
+#pragma unroll
+    for (int tap = 0; tap < taps; ++tap) Base::load_inputs(inputs - tap * input_step, a[tap]);
+    fence_products();
+#pragma unroll
+    for (int tap = 0; tap < taps; ++tap)
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+#pragma unroll
+        for (int n = 0; n < row_groups; n += instruction_rows / 8)
+          multiply(sums + n, a[tap][half][0],
+                   matrix_descriptor(weights + n * row_group_words + tap * MmaWeights::piece_words +
+                                         half * 2 * WgmmaWeights::core_words,
+                                     4 * WgmmaWeights::core_words, 4 * row_group_words));
+    commit_products();
+    wait_products<0>();
+    sync_warp();
+  }
+  static __device__ __forceinline__ void multiply(float (*d)[4], const unsigned (&a)[4], unsigned long long b) {
+    if constexpr (layer.element == Element::float32)
+      wgmma_tf32<instruction_rows>(d, a, b);
+    else if constexpr (layer.element == Element::float16)
+      wgmma_float16<instruction_rows>(d, a, b);
+    else
+      wgmma_bfloat16<instruction_rows>(d, a, b);
+  }
+};
+
+template <Layer layer, WgmmaTile tile>
+__device__ __forceinline__ void wgmma(const Arguments& arguments) {
+  Wgmma<layer, tile>(arguments).run();
+}
+
+}  // namespace unstride::gpu
