@@ -56,9 +56,15 @@ class Wgmma : Mma<layer, tile.products(), true> {
   __device__ __forceinline__ Barrier* full(int stage) const {
     return reinterpret_cast<Barrier*>(dynamic_shared() + tile.barrier_bytes(layer)) + stage;
   }
-  __device__ __forceinline__ Barrier* empty(int stage) const { return full(stage) + tile.stages; }
-  __device__ __forceinline__ unsigned* weights_of(int stage) const { return shared + stage * stage_words; }
-  __device__ __forceinline__ unsigned* inputs_of(int stage) const { return weights_of(stage) + Base::stage_words; }
+  __device__ __forceinline__ Barrier* empty(int stage) const {
+    return full(stage) + tile.stages;
+  }
+  __device__ __forceinline__ unsigned* weights_of(int stage) const {
+    return shared + stage * stage_words;
+  }
+  __device__ __forceinline__ unsigned* inputs_of(int stage) const {
+    return weights_of(stage) + Base::stage_words;
+  }
 
   __device__ __forceinline__ void produce() const {
     typename Base::X held[Base::held_words][Operand::channels];

@@ -143,7 +143,7 @@ std::string small_wgmma(std::uint64_t seed) {
 }
 bool for_wgmma(const LayerSpec& spec) {
   const gpu::Polyphase polyphase = {spec.stride, spec.dilation, spec.kernel_size};
-  return polyphase.max_delay() == 0 && polyphase.max_taps() <= 4;
+  return polyphase.max_delay() == 0 && polyphase.max_taps() <= 4 && polyphase.reach() <= 32;
 }
 
 TYPED_TEST(EmulatedFastMath, OnWarpgroupsIsWithinItsBound) {

@@ -62,6 +62,10 @@ void Mbarriers::copy(void* shared, const void* global, int bytes, void* barrier)
   if (!aligned(shared, 16) || !aligned(global, 16) || bytes % 16 != 0)
     throw Failure("addresses and bytes of a bulk copy must be multiples of 16");
   find(barrier);
+  // What may not be read is a fault of the thread that asks for it.
+  const auto* from = static_cast<const volatile unsigned char*>(global);
+  for (const int at : {0, bytes - 1})
+    if (bytes > 0) static_cast<void>(from[at]);
   poison(shared, static_cast<std::size_t>(bytes));
   copies_.push_back({shared, global, bytes, barrier});
 }
