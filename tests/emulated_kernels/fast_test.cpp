@@ -150,7 +150,10 @@ TYPED_TEST(EmulatedFastMath, OnWarpgroupsIsWithinItsBound) {
   std::uint64_t seed = 0;
   for (const LayerSpec& spec : layers())
     if (for_wgmma(spec))
-      for (const std::int64_t length : {2, 70}) this->check(this->fast(spec), small_wgmma(seed / 2), 2, length, ++seed);
+      for (const std::int64_t length : {2, 70}) {
+        ++seed;
+        this->check(this->fast(spec), small_wgmma(seed / 2), 2, length, seed);
+      }
 }
 
 TYPED_TEST(EmulatedFastMath, OfDeepLayersOnWarpgroupsIsWithinItsBound) {

@@ -118,7 +118,7 @@ std::vector<Mutant> mutants() {
        wgmma_tile,
        fast(),
        {wgmma, "wait_products<0>();", "wait_products<1>();"}},
-      {"wgmma_WithTooFewArrivals", wgmma_tile, fast(), {wgmma, "warps_of_group + 1;", "warps_of_group;"}},
+      {"wgmma_WithTooFewArrivals", wgmma_tile, fast(), {wgmma, "warps_of_group + 1,", "warps_of_group,"}},
       {"wgmma_CopyingChannelsPastTheLast",
        wgmma_tile,
        fast(),
