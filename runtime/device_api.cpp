@@ -40,6 +40,7 @@ CudaInfo cuda_info(const Engine& engine) {
     for (const cuda::DeviceProperties& device : driver.devices()) {
       const plan::GpuTarget* target = plan::gpu_target_for(device.major, device.minor);
       info.devices.push_back({.index = device.index,
+                              .error = device.error,
                               .name = device.name,
                               .target = std::string(target ? target->name : ""),
                               .multiprocessors = device.multiprocessors,

@@ -13,7 +13,8 @@
 namespace unstride {
 
 struct DeviceInfo {
-  int index = 0;  ///< as CompileOptions::device takes it
+  int index = 0;      ///< as CompileOptions::device takes it
+  std::string error;  ///< of a device that does not answer: then nothing below is known
   std::string name;
   std::string target;  ///< what "cuda" stands for on it: "cuda:sm_90a"; empty when this version has no code for it
   int multiprocessors = 0;

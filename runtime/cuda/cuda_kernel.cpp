@@ -48,25 +48,22 @@ CudaKernel::CudaKernel(const plan::GpuProblem& problem, plan::GpuPlan plan, std:
       module_(std::move(device), code, requests_of(problem_, plan_)) {}
 
 std::shared_ptr<const DeviceWeights> CudaKernel::pack(const void* weight, const void* bias) const {
+  module_.device().require_host_memory("weight", weight);
+  if (bias) module_.device().require_host_memory("bias", bias);
   return std::make_shared<const DeviceWeights>(module_.shared_device(), pack_weights(problem_, plan_, weight, bias));
 }
 
 void CudaKernel::run(const RunArguments& run) const {
-  const Device& device = module_.device();
-  const auto require_readable = [&](const char* what, const void* pointer) {
-    if (!device.can_read(pointer))
-      throw ArgumentError(
-          fmt::format("{}: is not memory of device {} ({}); a kernel of a CUDA target takes pointers to "
-                      "that",
-                      what, device.properties().index, device.properties().name));
-  };
-  require_readable("x", run.x);
-  require_readable("y", run.y);
+  module_.device().require_reachable("x", run.x);
+  module_.device().require_reachable("y", run.y);
 
   const std::int64_t columns = gpu::columns_of(problem_.layer, run.output_length);
   const std::size_t variant = plan::variant_for(problem_, plan_, run.batch, columns);
   const plan::GpuLaunch launch = launch_of(problem_, plan_.tiles[variant], run.batch, columns);
   if (launch.blocks == 0) return;
+  if (launch.workspace_bytes > 0)
+    throw Error(fmt::format("cuda: plan \"{}\" needs {} bytes of workspace, which this version does not provide",
+                            to_string(plan_), launch.workspace_bytes));
   if (launch.blocks > std::numeric_limits<int>::max())
     throw ArgumentError(fmt::format("batch: {}: of {} outputs each needs {} blocks; a launch has at most {}", run.batch,
                                     run.output_length, launch.blocks, std::numeric_limits<int>::max()));

@@ -35,9 +35,11 @@ class CudaKernel {
   CudaKernel(const plan::GpuProblem& problem, plan::GpuPlan plan, std::shared_ptr<const Device> device,
              const std::string& code);
 
+  /// From host memory; throws ArgumentError for a device's.
   std::shared_ptr<const DeviceWeights> pack(const void* weight, const void* bias) const;
 
-  /// Puts one launch on the stream. Neither allocates nor waits.
+  /// Puts one launch on the stream. Neither allocates nor waits. Throws ArgumentError where x or y is not memory that
+  /// the device can reach, Error for a plan that needs a workspace.
   void run(const RunArguments& arguments) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iterator>
 
 #include "runtime/cuda/driver_api.h"
 #include "unstride/error.hpp"
@@ -19,11 +20,14 @@ enum Attribute : int {
   capability_minor = 76,
   shared_bytes_per_multiprocessor = 81,
   registers_per_multiprocessor = 82,
-  pageable_memory_access = 88,
   shared_bytes_per_block_opt_in = 97,
 };
 
-constexpr int pointer_memory_type = 2;  // CU_POINTER_ATTRIBUTE_MEMORY_TYPE
+// CUpointer_attribute.
+enum PointerAttribute : int { pointer_memory_type = 2, pointer_is_managed = 8, pointer_device_ordinal = 9 };
+
+// CUmemorytype; 0 is what the driver knows nothing of.
+enum MemoryType : unsigned { unknown_memory = 0, device_memory = 2 };
 
 int attribute(const DriverApi& api, Attribute which, int device) {
   int value = 0;
@@ -31,7 +35,7 @@ int attribute(const DriverApi& api, Attribute which, int device) {
   return value;
 }
 
-DeviceProperties properties_of(const DriverApi& api, int index) {
+DeviceProperties ask(const DriverApi& api, int index) {
   int device = 0;
   api.check(api.device_get(&device, index), "cuDeviceGet");
   std::array<char, 256> name{};
@@ -50,6 +54,15 @@ DeviceProperties properties_of(const DriverApi& api, int index) {
           .memory_bytes = static_cast<std::int64_t>(memory)};
 }
 
+// A device that fell off the bus, say, is no reason to do without the others.
+DeviceProperties properties_of(const DriverApi& api, int index) {
+  try {
+    return ask(api, index);
+  } catch (const Error& error) {
+    return {.index = index, .error = error.what()};
+  }
+}
+
 // The driver's handles for addresses are numbers.
 DevicePointer number(const void* pointer) {
   return reinterpret_cast<DevicePointer>(pointer);
@@ -58,14 +71,17 @@ DevicePointer number(const void* pointer) {
 }  // namespace
 
 Driver::Driver(const LibraryPlaces& places) : api_(std::make_shared<DriverApi>(places)) {
+  const auto check = [&](DriverResult result, std::string_view call) {
+    if (result != driver_success)
+      throw TargetError(
+          fmt::format("target: cuda: the driver {} does not start: {}: {}", path(), call, api_->describe(result)));
+  };
   const DriverResult started = api_->init(0);
-  if (started != driver_success && started != driver_no_device)
-    throw TargetError(
-        fmt::format("target: cuda: the driver {} does not start: {}", api_->library.path(), api_->describe(started)));
-  api_->check(api_->driver_version(&version_), "cuDriverGetVersion");
+  if (started != driver_no_device) check(started, "cuInit");
+  check(api_->driver_version(&version_), "cuDriverGetVersion");
   if (started == driver_no_device) return;
   int count = 0;
-  api_->check(api_->device_count(&count), "cuDeviceGetCount");
+  check(api_->device_count(&count), "cuDeviceGetCount");
   for (int index = 0; index < count; ++index) devices_.push_back(properties_of(*api_, index));
 }
 
@@ -87,15 +103,22 @@ std::shared_ptr<const Device> Driver::device(int index) const {
     throw TargetError(fmt::format("device: {}: must be 0 to {}: this machine has {} CUDA device{}", index,
                                   devices_.size() - 1, devices_.size(), devices_.size() == 1 ? "" : "s"));
   }
-  return std::make_shared<Device>(api_, devices_[static_cast<std::size_t>(index)]);
+  const DeviceProperties& properties = devices_[static_cast<std::size_t>(index)];
+  if (!properties.error.empty())
+    throw TargetError(fmt::format("device: {}: does not answer: {}", index, properties.error));
+  return std::make_shared<Device>(api_, properties);
 }
 
 Device::Device(std::shared_ptr<const DriverApi> api, DeviceProperties properties)
     : api_(std::move(api)), properties_(std::move(properties)) {
-  api_->check(api_->device_get(&handle_, properties_.index), "cuDeviceGet");
-  reads_host_memory_ = attribute(*api_, pageable_memory_access, handle_) != 0;
+  const auto check = [&](DriverResult result, std::string_view call) {
+    if (result != driver_success)
+      throw TargetError(fmt::format("device: {} ({}): cannot be used: {}: {}", properties_.index, properties_.name,
+                                    call, api_->describe(result)));
+  };
+  check(api_->device_get(&handle_, properties_.index), "cuDeviceGet");
   ContextHandle context = nullptr;
-  api_->check(api_->context_retain(&context, handle_), "cuDevicePrimaryCtxRetain");
+  check(api_->context_retain(&context, handle_), "cuDevicePrimaryCtxRetain");
   context_ = context;
 }
 
@@ -103,10 +126,33 @@ Device::~Device() {
   api_->context_release(handle_);
 }
 
-bool Device::can_read(const void* pointer) const {
-  if (reads_host_memory_) return true;
-  unsigned type = 0;
-  return api_->pointer_attribute(&type, pointer_memory_type, number(pointer)) == driver_success && type != 0;
+Device::Location Device::locate(const void* pointer) const {
+  unsigned type = unknown_memory;
+  int is_managed = 0, ordinal = 0;
+  int attributes[] = {pointer_memory_type, pointer_is_managed, pointer_device_ordinal};
+  void* values[] = {&type, &is_managed, &ordinal};
+  const DriverResult result = api_->pointer_attributes(std::size(attributes), attributes, values, number(pointer));
+  if (result == driver_invalid_value || result == driver_invalid_context) return {};
+  api_->check(result, "cuPointerGetAttributes");
+  if (type == unknown_memory) return {};
+  if (type != device_memory || is_managed != 0) return {Place::shared};
+  return {ordinal == properties_.index ? Place::own : Place::another, ordinal};
+}
+
+void Device::require_reachable(std::string_view name, const void* pointer) const {
+  const Location location = locate(pointer);
+  if (location.place == Place::own || location.place == Place::shared) return;
+  const std::string is =
+      location.place == Place::another ? fmt::format("memory of device {}, not", location.device) : "not memory";
+  throw ArgumentError(fmt::format("{}: is {} of device {} ({}); a kernel of a CUDA target takes pointers to that", name,
+                                  is, properties_.index, properties_.name));
+}
+
+void Device::require_host_memory(std::string_view name, const void* pointer) const {
+  const Location location = locate(pointer);
+  if (location.place == Place::own || location.place == Place::another)
+    throw ArgumentError(
+        fmt::format("{}: is memory of device {}; weights are packed from host memory", name, location.device));
 }
 
 Device::Current::Current(const Device& device) : api_(device.api()) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/cuda/library_search.h"
@@ -16,7 +17,8 @@ class Device;
 
 struct DeviceProperties {
   int index = 0;
-  std::string name;
+  std::string error = {};  ///< of a device that does not answer: then nothing below is known
+  std::string name = {};
   int major = 0, minor = 0;  ///< compute capability
   int multiprocessors = 0;
   std::int64_t shared_bytes_per_block = 0;  ///< with cuFuncSetAttribute
@@ -28,15 +30,17 @@ struct DeviceProperties {
 
 class Driver {
  public:
-  /// Throws TargetError when there is no driver, or one that does not work. Without any device it does.
+  /// Throws TargetError when there is no driver, or one that does not work. It does so without any device, and with one
+  /// that does not answer.
   explicit Driver(const LibraryPlaces& places);
 
   std::string version() const;  ///< the newest CUDA that it supports: "12.4"
   const std::string& path() const noexcept;
+  /// All there are, in the driver's order.
   const std::vector<DeviceProperties>& devices() const noexcept { return devices_; }
 
   /// Its primary context is retained until the last copy of the pointer is gone. Throws TargetError for an index beyond
-  /// the devices there are.
+  /// the devices there are, and for a device that does not answer.
   std::shared_ptr<const Device> device(int index) const;
 
  private:
@@ -47,6 +51,7 @@ class Driver {
 
 class Device {
  public:
+  /// Throws TargetError when the device cannot be used.
   Device(std::shared_ptr<const DriverApi> api, DeviceProperties properties);
   ~Device();
   Device(const Device&) = delete;
@@ -69,15 +74,27 @@ class Device {
     bool is_pushed_ = false;
   };
 
-  /// True for memory that the device's code can reach. Costs a call of the driver.
-  bool can_read(const void* pointer) const;
+  /// These throw ArgumentError that says what `name` points to instead. Each costs a call of the driver.
+  ///
+  /// The device's own memory, or memory that the driver shares between host and devices (managed, page-locked). Memory
+  /// that the driver knows nothing of is refused also where the device could read it, as nothing tells it from garbage.
+  void require_reachable(std::string_view name, const void* pointer) const;
+  /// Anything that is not a device's own memory.
+  void require_host_memory(std::string_view name, const void* pointer) const;
 
  private:
+  /// What the driver knows of an address.
+  enum class Place { unknown, shared, own, another };
+  struct Location {
+    Place place = Place::unknown;
+    int device = 0;  ///< own, another
+  };
+  Location locate(const void* pointer) const;
+
   std::shared_ptr<const DriverApi> api_;
   DeviceProperties properties_;
   int handle_ = 0;
   void* context_ = nullptr;
-  bool reads_host_memory_ = false;
 };
 
 /// Memory of a device.

@@ -22,8 +22,10 @@ using DevicePointer = unsigned long long;
 
 enum DriverResult : int {
   driver_success = 0,
+  driver_invalid_value = 1,
   driver_no_device = 100,
   driver_invalid_image = 200,
+  driver_invalid_context = 201,
   driver_no_binary_for_gpu = 209,
   driver_invalid_ptx = 218,
   driver_jit_compiler_not_found = 221,
@@ -75,7 +77,7 @@ struct DriverApi {
   DriverResult (*free)(DevicePointer) = nullptr;
   DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes) = nullptr;
   DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes) = nullptr;
-  DriverResult (*pointer_attribute)(void* value, int attribute, DevicePointer) = nullptr;
+  DriverResult (*pointer_attributes)(unsigned count, int* attributes, void** values, DevicePointer) = nullptr;
 
   DriverResult (*stream_create)(StreamHandle*, unsigned flags) = nullptr;
   DriverResult (*stream_destroy)(StreamHandle) = nullptr;

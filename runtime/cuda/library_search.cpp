@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <span>
 
 #include "unstride/error.hpp"
 
@@ -15,9 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Newest first. 11.2 is the soname of all of CUDA 11 from 11.2 on; the last one is a toolkit's newest, whatever that
-// is.
-constexpr std::array nvrtc_names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so"};
+// Newest first; the last one is a toolkit's newest, whatever that is.
+constexpr std::array nvrtc_names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
 constexpr std::array driver_names = {"libcuda.so.1"};
 
 bool is_folder(const fs::path& path) {
@@ -62,45 +62,57 @@ struct Wanted {
   std::string_view advice;    // how to get it
 };
 
+// `hinted` comes before the loader's own search, `usual` after it.
 SharedLibrary open(const Wanted& wanted, const std::string& given, std::span<const char* const> names,
-                   const std::vector<std::string>& folders) {
-  std::string why;
+                   const std::vector<std::string>& hinted, const std::vector<std::string>& usual,
+                   const WhyUnusable& why_unusable) {
   std::vector<std::string> candidates;
+  const auto add_folder = [&](const std::string& folder) {
+    for (const char* name : names) candidates.push_back(folder + "/" + name);
+  };
   if (given.empty()) {
-    candidates.assign(names.begin(), names.end());
-    for (const std::string& folder : folders)
-      for (const char* name : names) candidates.push_back(folder + "/" + name);
+    for (const std::string& folder : hinted) add_folder(folder);
+    candidates.insert(candidates.end(), names.begin(), names.end());
+    for (const std::string& folder : usual) add_folder(folder);
   } else if (is_folder(given)) {
-    for (const char* name : names) candidates.push_back(given + "/" + name);
+    add_folder(given);
   } else {
     candidates.push_back(given);
   }
-  std::string damage;  // of one that is there and does not open, which says more than all that are not there
+  std::string damage;  // of one that is there and will not do, which says more than all that are not there
   for (const std::string& candidate : candidates) {
-    if (auto library = SharedLibrary::open(candidate, why)) return *library;
+    std::string why;
     std::error_code ignored;
-    if (candidate.find('/') != std::string::npos && fs::exists(candidate, ignored) && damage.empty()) damage = why;
+    if (auto library = SharedLibrary::open(candidate, why)) {
+      const std::string fault = why_unusable(*library);
+      if (fault.empty()) return *library;
+      why = fmt::format("{}: {}", library->path(), fault);
+    } else if (candidate.find('/') == std::string::npos || !fs::exists(candidate, ignored)) {
+      continue;
+    }
+    if (damage.empty()) damage = why;
   }
   std::string where;
-  if (!given.empty())
+  if (given.empty()) {
+    std::vector<std::string> folders = hinted;
+    folders.emplace_back("where the loader looks");
+    folders.insert(folders.end(), usual.begin(), usual.end());
+    where = fmt::format("looked for {} in {}", fmt::join(names, ", "), fmt::join(folders, ", "));
+  } else {
     where = fmt::format("{} says {}", wanted.variable, given);
-  else if (folders.empty())
-    where = fmt::format("looked for {} where the loader looks", fmt::join(names, ", "));
-  else
-    where =
-        fmt::format("looked for {} where the loader looks and in {}", fmt::join(names, ", "), fmt::join(folders, ", "));
+  }
   if (!damage.empty()) where += fmt::format("; {}", damage);
   throw TargetError(fmt::format("target: cuda: {} could not be opened ({}); {}", wanted.what, where, wanted.advice));
 }
 
 }  // namespace
 
-std::vector<std::string> nvrtc_folders(const LibraryPlaces& places) {
-  Folders folders;
-  for (const std::string& toolkit : places.toolkits) folders.add_toolkit(toolkit);
+NvrtcFolders nvrtc_folders(const LibraryPlaces& places) {
+  Folders hinted, folders;
+  for (const std::string& toolkit : places.toolkits) hinted.add_toolkit(toolkit);
   for (const std::string& prefix : places.python_prefixes) {
-    folders.add(fs::path(prefix) / "lib");  // conda's own packages
-    folders.add_python(prefix);
+    hinted.add(fs::path(prefix) / "lib");  // conda's own packages
+    hinted.add_python(prefix);
   }
   folders.add_toolkit("/usr/local/cuda");
   for (const fs::path& toolkit : entries("/usr/local", "cuda-")) folders.add_toolkit(toolkit);
@@ -108,16 +120,17 @@ std::vector<std::string> nvrtc_folders(const LibraryPlaces& places) {
   if (!places.home.empty()) folders.add_python(fs::path(places.home) / ".local");
   folders.add_python("/usr/local");
   folders.add_python("/usr");
-  return folders.take();
+  return {hinted.take(), folders.take()};
 }
 
-SharedLibrary open_nvrtc(const LibraryPlaces& places) {
+SharedLibrary open_nvrtc(const LibraryPlaces& places, const WhyUnusable& why_unusable) {
+  const NvrtcFolders folders = places.nvrtc.empty() ? nvrtc_folders(places) : NvrtcFolders();
   return open(
       {.what = "NVRTC (the CUDA compiler)",
        .variable = "UNSTRIDE_NVRTC",
        .advice = "install a CUDA toolkit or `pip install nvidia-cuda-nvrtc` (nvidia-cuda-nvrtc-cu12 for CUDA 12), "
                  "or set UNSTRIDE_NVRTC to the library or its folder"},
-      places.nvrtc, nvrtc_names, places.nvrtc.empty() ? nvrtc_folders(places) : std::vector<std::string>());
+      places.nvrtc, nvrtc_names, folders.hinted, folders.usual, why_unusable);
 }
 
 SharedLibrary open_driver(const LibraryPlaces& places) {
@@ -129,7 +142,7 @@ SharedLibrary open_driver(const LibraryPlaces& places) {
        .variable = "UNSTRIDE_CUDA_DRIVER",
        .advice = "running on a GPU needs NVIDIA's driver; compiling does not, for an architecture that is named, "
                  "as in cuda:sm_90a"},
-      places.driver, driver_names, folders);
+      places.driver, driver_names, {}, folders, [](const SharedLibrary&) { return std::string(); });
 }
 
 }  // namespace unstride::cuda

@@ -4,7 +4,7 @@
 // major version. The driver comes with the kernel module and has one name.
 #pragma once
 
-#include <span>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,11 +21,19 @@ struct LibraryPlaces {
   std::string home = {};                          ///< HOME, where pip installs without root
 };
 
-/// Folders that may hold NVRTC beside those that the loader searches: of toolkits, newest first, and of pip's packages.
-std::vector<std::string> nvrtc_folders(const LibraryPlaces& places);
+/// Folders that may hold NVRTC, beside those that the loader searches.
+struct NvrtcFolders {
+  std::vector<std::string> hinted;  ///< by variables of the environment: they come before the loader
+  std::vector<std::string> usual;   ///< of toolkits, newest first, and of pip's packages: they come after it
+};
+NvrtcFolders nvrtc_folders(const LibraryPlaces& places);
 
-/// Opens the first that there is. Throws TargetError that says what was looked for, where, and how to get it.
-SharedLibrary open_nvrtc(const LibraryPlaces& places);
+/// Empty for a library that will do, else why it will not.
+using WhyUnusable = std::function<std::string(const SharedLibrary&)>;
+
+/// Opens the first that there is and that will do. Throws TargetError that says what was looked for, where, and how to
+/// get it.
+SharedLibrary open_nvrtc(const LibraryPlaces& places, const WhyUnusable& why_unusable);
 SharedLibrary open_driver(const LibraryPlaces& places);
 
 }  // namespace unstride::cuda

@@ -11,9 +11,12 @@ namespace unstride::cuda {
 
 namespace {
 
-// NVRTC's ABI as far as it is used here, the same from CUDA 11.2 to 13: https://docs.nvidia.com/cuda/nvrtc
+// NVRTC's ABI as far as it is used here, the same in CUDA 12 and 13: https://docs.nvidia.com/cuda/nvrtc
 using Program = struct ProgramTag*;
 enum Result : int { success = 0, invalid_option = 5, compilation = 6 };
+
+// The kernels are C++20 and have __grid_constant__ parameters.
+constexpr int oldest_major = 12;
 
 // How messages call the generated source, which is no file.
 constexpr const char* source_name = "unstride.cu";
@@ -40,8 +43,8 @@ struct Nvrtc::Functions {
     const auto get = [&]<typename Function>(Function*& pointer, const char* name) {
       pointer = library.function<Function>(name);
       if (!pointer)
-        throw TargetError(
-            fmt::format("target: cuda: {} has no {}; NVRTC must be of CUDA 11.2 or later", library.path(), name));
+        throw TargetError(fmt::format("target: cuda: {} has no {}; NVRTC must be of CUDA {} or later", library.path(),
+                                      name, oldest_major));
     };
     get(version, "nvrtcVersion");
     get(error_string, "nvrtcGetErrorString");
@@ -97,15 +100,34 @@ class OwnedProgram {
 
 }  // namespace
 
+namespace {
+
+// Asked of each library that is found, so that an old one does not hide one that will do.
+std::string why_too_old(const SharedLibrary& library) {
+  int major = 0, minor = 0;
+  auto* version = library.function<Result(int*, int*)>("nvrtcVersion");
+  if (!version) return "has no nvrtcVersion";
+  if (version(&major, &minor) != success) return "does not tell its version";
+  if (major >= oldest_major) return {};
+  return fmt::format("NVRTC {}.{} is too old; it must be of CUDA {} or later", major, minor, oldest_major);
+}
+
+}  // namespace
+
 Nvrtc::Nvrtc(const LibraryPlaces& places)
-    : library_(open_nvrtc(places)), functions_(std::make_unique<Functions>(library_)) {
+    : library_(open_nvrtc(places, why_too_old)), functions_(std::make_unique<Functions>(library_)) {
+  const auto check = [&](Result result, std::string_view call) {
+    if (result != success)
+      throw TargetError(fmt::format("target: cuda: NVRTC ({}) does not answer: {}: {}", path(), call,
+                                    functions_->error_string(result)));
+  };
   int major = 0, minor = 0, count = 0;
-  functions_->check(functions_->version(&major, &minor), "nvrtcVersion");
+  check(functions_->version(&major, &minor), "nvrtcVersion");
   version_ = fmt::format("{}.{}", major, minor);
   build_id_ = support::build_id_of(reinterpret_cast<const void*>(functions_->compile_program));
-  functions_->check(functions_->architecture_count(&count), "nvrtcGetNumSupportedArchs");
+  check(functions_->architecture_count(&count), "nvrtcGetNumSupportedArchs");
   architectures_.resize(static_cast<std::size_t>(count));
-  functions_->check(functions_->architectures(architectures_.data()), "nvrtcGetSupportedArchs");
+  check(functions_->architectures(architectures_.data()), "nvrtcGetSupportedArchs");
 }
 
 Nvrtc::~Nvrtc() = default;

@@ -33,14 +33,14 @@ struct NvrtcResult {
 
 class Nvrtc {
  public:
-  /// Throws TargetError that says where it was looked for.
+  /// Of CUDA 12 or later. Throws TargetError that says where it was looked for, or what is wrong with what was found.
   explicit Nvrtc(const LibraryPlaces& places);
   ~Nvrtc();
 
   const std::string& version() const noexcept { return version_; }    ///< "13.0"
   const std::string& build_id() const noexcept { return build_id_; }  ///< empty: the library has none
   const std::string& path() const noexcept { return library_.path(); }
-  /// Compute capabilities it has code for, ascending: 75, 80, ...; empty when it is too old to say.
+  /// Compute capabilities it has code for, ascending: 75, 80, ...
   const std::vector<int>& architectures() const noexcept { return architectures_; }
 
   /// Throws CompileError with the log and the lines of source that it names.

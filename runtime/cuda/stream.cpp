@@ -9,42 +9,43 @@ namespace {
 
 constexpr unsigned non_blocking = 1;  // CU_STREAM_NON_BLOCKING
 
+// What `create` makes, until `destroy` takes it back.
+template <typename Handle>
+std::unique_ptr<void, std::function<void(void*)>> make(const Device& device,
+                                                       DriverResult (*create)(Handle*, unsigned flags), unsigned flags,
+                                                       DriverResult (*destroy)(Handle), std::string_view call) {
+  const Device::Current current(device);
+  Handle handle = nullptr;
+  device.api().check(create(&handle, flags), call);
+  return {handle, [&device, destroy](void* made) {
+            try {
+              const Device::Current current(device);
+              destroy(static_cast<Handle>(made));
+            } catch (const Error&) {  // the process ends and the driver is gone already
+            }
+          }};
+}
+
 }  // namespace
 
-Stream::Stream(std::shared_ptr<const Device> device) : device_(std::move(device)) {
-  const Device::Current current(*device_);
-  const DriverApi& api = device_->api();
-  StreamHandle stream = nullptr;
-  EventHandle begin = nullptr, end = nullptr;
-  api.check(api.stream_create(&stream, non_blocking), "cuStreamCreate");
-  stream_ = stream;
-  api.check(api.event_create(&begin, 0), "cuEventCreate");
-  begin_ = begin;
-  api.check(api.event_create(&end, 0), "cuEventCreate");
-  end_ = end;
-}
-
-Stream::~Stream() {
-  try {
-    const Device::Current current(*device_);
-    const DriverApi& api = device_->api();
-    api.event_destroy(static_cast<EventHandle>(begin_));
-    api.event_destroy(static_cast<EventHandle>(end_));
-    api.stream_destroy(static_cast<StreamHandle>(stream_));
-  } catch (const Error&) {  // the process ends and the driver is gone already
-  }
-}
+Stream::Stream(std::shared_ptr<const Device> device)
+    : device_(std::move(device)),
+      stream_(
+          make(*device_, device_->api().stream_create, non_blocking, device_->api().stream_destroy, "cuStreamCreate")),
+      begin_(make(*device_, device_->api().event_create, 0, device_->api().event_destroy, "cuEventCreate")),
+      end_(make(*device_, device_->api().event_create, 0, device_->api().event_destroy, "cuEventCreate")) {}
 
 void Stream::synchronize() const {
   const Device::Current current(*device_);
-  device_->api().check(device_->api().stream_synchronize(static_cast<StreamHandle>(stream_)), "cuStreamSynchronize");
+  device_->api().check(device_->api().stream_synchronize(static_cast<StreamHandle>(stream_.get())),
+                       "cuStreamSynchronize");
 }
 
 double Stream::time_ms(const std::function<void()>& work) const {
   const Device::Current current(*device_);
   const DriverApi& api = device_->api();
-  auto* stream = static_cast<StreamHandle>(stream_);
-  auto *begin = static_cast<EventHandle>(begin_), *end = static_cast<EventHandle>(end_);
+  auto* stream = static_cast<StreamHandle>(stream_.get());
+  auto *begin = static_cast<EventHandle>(begin_.get()), *end = static_cast<EventHandle>(end_.get());
   api.check(api.event_record(begin, stream), "cuEventRecord");
   work();
   api.check(api.event_record(end, stream), "cuEventRecord");

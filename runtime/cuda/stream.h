@@ -11,20 +11,21 @@ namespace unstride::cuda {
 class Stream {
  public:
   explicit Stream(std::shared_ptr<const Device> device);
-  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  void* handle() const noexcept { return stream_; }
+  void* handle() const noexcept { return stream_.get(); }
   void synchronize() const;
   /// Milliseconds on the device for what `work` puts on the stream.
   double time_ms(const std::function<void()>& work) const;
 
  private:
+  /// Of the driver's, destroyed in the device's context.
+  using Handle = std::unique_ptr<void, std::function<void(void*)>>;
+
   std::shared_ptr<const Device> device_;
-  void* stream_ = nullptr;
-  void* begin_ = nullptr;  ///< events
-  void* end_ = nullptr;
+  Handle stream_;
+  Handle begin_, end_;  ///< events
 };
 
 }  // namespace unstride::cuda

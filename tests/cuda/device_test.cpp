@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/cuda/driver_api.h"
+#include "runtime/cuda/stream.h"
 #include "tests/cuda/fakes.h"
 #include "unstride/error.hpp"
 
@@ -56,6 +57,31 @@ TEST_F(CudaDevice, ADriverThatDoesNotStartIsAnErrorInItsWords) {
   EXPECT_NE(error.find("CUDA_ERROR_UNKNOWN (as the test wants it)"), std::string::npos) << error;
 }
 
+TEST_F(CudaDevice, ADriverThatDoesNotTellItsVersionIsATargetError) {
+  fake_driver().version_result = 999;
+  const std::string error = error_of<TargetError>([] { Driver driver(places); });
+  EXPECT_NE(error.find("cuDriverGetVersion: CUDA_ERROR_UNKNOWN"), std::string::npos) << error;
+}
+
+TEST_F(CudaDevice, ADeviceThatDoesNotAnswerIsNamedAndTheOthersWork) {
+  fake_driver().devices.resize(3);
+  fake_driver().devices[1].result = 999;
+  const Driver driver(places);
+  ASSERT_EQ(driver.devices().size(), 3u);
+  EXPECT_NE(driver.devices()[1].error.find("CUDA_ERROR_UNKNOWN"), std::string::npos) << driver.devices()[1].error;
+  EXPECT_EQ(driver.device(2)->properties().index, 2);
+  const std::string error = error_of<TargetError>([&] { driver.device(1); });
+  EXPECT_NE(error.find("device: 1: does not answer: cuda: cuDeviceGet: CUDA_ERROR_UNKNOWN"), std::string::npos)
+      << error;
+}
+
+TEST_F(CudaDevice, ADeviceWithoutAContextIsATargetErrorThatNamesIt) {
+  fake_driver().retain_result = 2;
+  const Driver driver(places);
+  const std::string error = error_of<TargetError>([&] { driver.device(0); });
+  EXPECT_NE(error.find("device: 0 (Fake GPU): cannot be used"), std::string::npos) << error;
+}
+
 TEST_F(CudaDevice, AnIndexBeyondTheDevicesIsAnErrorThatNamesTheRange) {
   fake_driver().devices.resize(2);
   const Driver driver(places);
@@ -92,10 +118,54 @@ TEST_F(CudaDevice, MemoryIsFreedAndCopiesAreCompleteBeforeTheyReturn) {
     EXPECT_EQ(fake_driver().calls["cuStreamSynchronize"], 1);  // the copy may still be on its way when it returns
     memory.copy_to(&back, 8);
     EXPECT_EQ(back, there);
-    EXPECT_TRUE(memory.device()->can_read(memory.data()));
-    EXPECT_FALSE(memory.device()->can_read(&back));
   }
   EXPECT_TRUE(fake_driver().allocations.empty());
+}
+
+TEST_F(CudaDevice, ItsOwnAndSharedMemoryAreReachableAndNothingElse) {
+  fake_driver().devices.resize(2);
+  const Driver driver(places);
+  const auto device = driver.device(0);
+  const DeviceMemory own(device, 8), other(driver.device(1), 8);
+  char pinned[8], managed[8], garbage[8];
+  fake_driver().allocations[pinned] = {.bytes = 8, .device = 1, .type = 1};
+  fake_driver().allocations[managed] = {.bytes = 8, .device = 1, .is_managed = true};
+  EXPECT_NO_THROW(device->require_reachable("x", static_cast<const char*>(own.data()) + 7));
+  EXPECT_NO_THROW(device->require_reachable("x", pinned));
+  EXPECT_NO_THROW(device->require_reachable("x", managed));
+  std::string error = error_of<ArgumentError>([&] { device->require_reachable("x", other.data()); });
+  EXPECT_NE(error.find("x: is memory of device 1, not of device 0 (Fake GPU)"), std::string::npos) << error;
+  error = error_of<ArgumentError>([&] { device->require_reachable("y", garbage); });
+  EXPECT_NE(error.find("y: is not memory of device 0 (Fake GPU)"), std::string::npos) << error;
+}
+
+TEST_F(CudaDevice, HostMemoryIsAllThatIsNoDevicesOwn) {
+  fake_driver().devices.resize(2);
+  const Driver driver(places);
+  const auto device = driver.device(0);
+  const DeviceMemory own(device, 8), other(driver.device(1), 8);
+  char pinned[8], managed[8], plain[8];
+  fake_driver().allocations[pinned] = {.bytes = 8, .type = 1};
+  fake_driver().allocations[managed] = {.bytes = 8, .is_managed = true};
+  for (const char* memory : {pinned, managed, plain}) EXPECT_NO_THROW(device->require_host_memory("bias", memory));
+  for (const DeviceMemory* memory : {&own, &other}) {
+    const std::string error = error_of<ArgumentError>([&] { device->require_host_memory("bias", memory->data()); });
+    EXPECT_NE(error.find("bias: is memory of device"), std::string::npos) << error;
+  }
+}
+
+TEST_F(CudaDevice, AStreamWhoseEventsCannotBeMadeLeavesNothingBehind) {
+  const Driver driver(places);
+  for (const int events : {0, 1}) {
+    fake_driver().events_left = events;
+    error_of<Error>([&] { Stream stream(driver.device(0)); });
+    EXPECT_EQ(fake_driver().streams, 0);
+    EXPECT_EQ(fake_driver().events, 0);
+  }
+  fake_driver().events_left = 2;
+  { const Stream stream(driver.device(0)); }
+  EXPECT_EQ(fake_driver().streams, 0);
+  EXPECT_EQ(fake_driver().events, 0);
 }
 
 TEST_F(CudaDevice, OutOfMemoryNamesTheSizeAndTheDevice) {

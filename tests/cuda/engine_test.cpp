@@ -173,7 +173,45 @@ TEST_F(CudaEngine, ACachedCubinThatTheDriverRejectsIsCompiledAgainAndReplaced) {
   EXPECT_EQ(it.compile(small_layer(), {.target = "cuda"}).info().cache, "miss");
   EXPECT_EQ(it.statistics().compilations, 1);
   ASSERT_EQ(log_.size(), 1u);
-  EXPECT_NE(log_[0].find("was rejected and is compiled again"), std::string::npos) << log_[0];
+  EXPECT_NE(log_[0].find("was rejected and is not used"), std::string::npos) << log_[0];
+}
+
+// The bundle's compiler is too new for the driver, and the one that is here is not.
+TEST_F(CudaEngine, WhatReplacesABundledCubinThatTheDriverRejectsIsFoundByTheNextEngine) {
+  fake_nvrtc().code_prefix = "too new";
+  const std::string bundle = bundle_of(small_layer(), "cuda:sm_90a");
+  fake_nvrtc().code_prefix = fake_driver().code_prefix;
+  for (const int minor : {0, 1}) {  // made by this compiler, and by another
+    fake_nvrtc().minor = minor;
+    fs::remove_all(root_ + "/cache");
+    const Engine first = engine(CacheMode::read_write, {bundle});
+    EXPECT_EQ(first.compile(small_layer(), {.target = "cuda"}).info().cache, "miss");
+    EXPECT_EQ(first.statistics().compilations, 1);
+    const Engine second = engine(CacheMode::read_write, {bundle});
+    const CompileInfo info = second.compile(small_layer(), {.target = "cuda"}).info();
+    EXPECT_EQ(info.cache, "hit");
+    EXPECT_EQ(info.cache_where, root_ + "/cache");
+    EXPECT_EQ(info.target, "cuda:sm_90a (nvrtc 13." + std::to_string(minor) + ")");
+    EXPECT_EQ(second.statistics().compilations, 0);
+  }
+}
+
+TEST_F(CudaEngine, WhatFailsAfterARejectionNamesTheRejection) {
+  fake_nvrtc().code_prefix = "too new";
+  const std::string bundle = bundle_of(small_layer(), "cuda:sm_90a");
+  const auto rejected = [&](const std::string& error) {
+    EXPECT_NE(error.find("the entry in " + bundle + " cannot be used: cuda: the driver does not take this code"),
+              std::string::npos)
+        << error;
+  };
+  rejected(error_of<CompileError>(
+      [&] { engine(CacheMode::read_write, {bundle}).compile(small_layer(), {.target = "cuda"}); }));
+  fs::remove_all(root_ + "/cache");
+  without_nvrtc();
+  const std::string error = error_of<TargetError>(
+      [&] { engine(CacheMode::read_write, {bundle}).compile(small_layer(), {.target = "cuda"}); });
+  EXPECT_NE(error.find("NVRTC (the CUDA compiler) could not be opened"), std::string::npos) << error;
+  rejected(error);
 }
 
 TEST_F(CudaEngine, InModeRequireARejectedCubinIsAnError) {
@@ -323,6 +361,33 @@ TEST_F(CudaEngine, MemoryOfTheHostIsRefusedByName) {
   EXPECT_TRUE(fake_driver().launches.empty());
 }
 
+TEST_F(CudaEngine, MemoryOfAnotherDeviceIsRefusedByName) {
+  fake_driver().devices.resize(2);
+  const Engine it = engine();
+  const OnDevice layer(it, small_layer(), 1, 50), other(it, small_layer(), 1, 50, 1);
+  const std::string error = error_of<ArgumentError>([&] {
+    layer.kernel.run(ConstBuffer(layer.x.data(), layer.x.bytes() / 4, DType::float32), layer.weights,
+                     Buffer(other.y.data(), other.y.bytes() / 4, DType::float32), {.batch = 1, .length = 50});
+  });
+  EXPECT_NE(error.find("y: is memory of device 1, not of device 0"), std::string::npos) << error;
+  EXPECT_TRUE(fake_driver().launches.empty());
+}
+
+TEST_F(CudaEngine, WeightsOnADeviceAreRefusedByName) {
+  const Engine it = engine();
+  const LayerSpec spec = small_layer();
+  const Kernel kernel = it.compile(spec, {.target = "cuda"});
+  const DeviceArray weight(it, spec.weight_count() * 4), bias(it, spec.out_channels * 4);
+  const std::vector<float> on_host(static_cast<std::size_t>(spec.weight_count()));
+  const ConstBuffer bias_on_device(bias.data(), spec.out_channels, DType::float32);
+  std::string error = error_of<ArgumentError>(
+      [&] { kernel.pack(ConstBuffer(weight.data(), spec.weight_count(), DType::float32), bias_on_device); });
+  EXPECT_NE(error.find("weight: is memory of device 0; weights are packed from host memory"), std::string::npos)
+      << error;
+  error = error_of<ArgumentError>([&] { kernel.pack(on_host, bias_on_device); });
+  EXPECT_NE(error.find("bias: is memory of device 0"), std::string::npos) << error;
+}
+
 TEST_F(CudaEngine, KernelsOfSeveralDevicesStayApart) {
   fake_driver().devices.resize(2);
   const Engine it = engine();
@@ -382,6 +447,26 @@ TEST_F(CudaEngine, InfoNamesLibrariesAndDevicesOrSaysWhyNot) {
   EXPECT_NE(info.nvrtc_error.find("/nowhere/libnvrtc.so"), std::string::npos);
   EXPECT_NE(info.driver_error.find("/nowhere/libcuda.so"), std::string::npos);
   EXPECT_TRUE(info.devices.empty());
+}
+
+TEST_F(CudaEngine, InfoAndTargetsNameADeviceThatDoesNotAnswer) {
+  fake_driver().devices.resize(2);
+  fake_driver().devices[0].result = 999;
+  const CudaInfo info = cuda_info(engine());
+  ASSERT_EQ(info.devices.size(), 2u);
+  EXPECT_NE(info.devices[0].error.find("CUDA_ERROR_UNKNOWN"), std::string::npos) << info.devices[0].error;
+  EXPECT_EQ(info.devices[1].name, "Fake GPU");
+  const std::vector<TargetInfo> targets = engine().targets();
+  EXPECT_NE(targets.front().description.find("device 0 does not answer"), std::string::npos)
+      << targets.front().description;
+  EXPECT_FALSE(targets.front().runs);
+  EXPECT_TRUE(std::ranges::find(targets, "cuda:sm_90a", &TargetInfo::name)->runs);
+  engine().compile(small_layer(), {.target = "cuda", .device = 1});
+}
+
+TEST_F(CudaEngine, AnNvrtcThatDoesNotAnswerIsInTheInfo) {
+  fake_nvrtc().asked_result = 6;
+  EXPECT_NE(cuda_info(engine()).nvrtc_error.find("does not answer"), std::string::npos);
 }
 
 TEST_F(CudaEngine, MemoryOfADeviceIsCopiedToAndFro) {

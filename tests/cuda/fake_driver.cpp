@@ -7,6 +7,7 @@
 
 using unstride::testing::FakeDriver;
 using unstride::testing::FakeLaunch;
+using unstride::testing::FakeMemory;
 
 namespace {
 
@@ -76,7 +77,7 @@ int cuInit(unsigned) {
 }
 int cuDriverGetVersion(int* version) {
   *version = state.version;
-  return 0;
+  return state.version_result;
 }
 int cuGetErrorName(int result, const char** text) {
   *text = result == no_device       ? "CUDA_ERROR_NO_DEVICE"
@@ -96,7 +97,7 @@ int cuDeviceGetCount(int* n) {
 }
 int cuDeviceGet(int* device, int ordinal) {
   *device = ordinal;
-  return 0;
+  return state.devices[static_cast<std::size_t>(ordinal)].result;
 }
 int cuDeviceGetName(char* name, int size, int device) {
   std::strncpy(name, state.devices[static_cast<std::size_t>(device)].name.c_str(), static_cast<std::size_t>(size));
@@ -137,6 +138,7 @@ int cuDeviceTotalMem_v2(std::size_t* bytes, int device) {
 }
 int cuDevicePrimaryCtxRetain(Context** context, int device) {
   const auto lock = count("cuDevicePrimaryCtxRetain");
+  if (state.retain_result != 0) return state.retain_result;
   ++state.retained[device];
   *context = context_of(device);
   return 0;
@@ -217,7 +219,7 @@ int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
   if (state.allocate_result != 0 || current.empty())
     return state.allocate_result ? state.allocate_result : invalid_value;
   void* memory = std::malloc(bytes);
-  state.allocations[memory] = bytes;
+  state.allocations[memory] = {.bytes = bytes, .device = current.back()->device};
   *address = reinterpret_cast<unsigned long long>(memory);
   return 0;
 }
@@ -238,25 +240,37 @@ int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return 0;
 }
-int cuPointerGetAttribute(void* value, int, unsigned long long address) {
-  const auto lock = count("cuPointerGetAttribute");
+// As the real one: zeros, and no error, for memory that it knows nothing of.
+int cuPointerGetAttributes(unsigned attributes, const int* which, void** values, unsigned long long address) {
+  const auto lock = count("cuPointerGetAttributes");
   const auto* pointer = reinterpret_cast<const char*>(address);
-  for (const auto& [memory, bytes] : state.allocations) {
+  FakeMemory found{.type = 0};
+  for (const auto& [memory, about] : state.allocations) {
     const auto* begin = static_cast<const char*>(memory);
-    if (pointer < begin || pointer >= begin + bytes) continue;
-    *static_cast<unsigned*>(value) = 2;
-    return 0;
+    if (pointer >= begin && pointer < begin + about.bytes) found = about;
   }
-  return invalid_value;
+  for (unsigned k = 0; k < attributes; ++k) {
+    if (which[k] == 2)
+      *static_cast<unsigned*>(values[k]) = found.type;
+    else if (which[k] == 8)
+      *static_cast<int*>(values[k]) = found.is_managed ? 1 : 0;
+    else if (which[k] == 9)
+      *static_cast<int*>(values[k]) = found.device;
+    else
+      return invalid_value;
+  }
+  return 0;
 }
 int cuStreamCreate(void** stream, unsigned) {
   const auto lock = count("cuStreamCreate");
   *stream = new char;
+  ++state.streams;
   return 0;
 }
 int cuStreamDestroy_v2(void* stream) {
   const auto lock = count("cuStreamDestroy");
   delete static_cast<char*>(stream);
+  --state.streams;
   return 0;
 }
 int cuStreamSynchronize(void*) {
@@ -264,10 +278,15 @@ int cuStreamSynchronize(void*) {
   return 0;
 }
 int cuEventCreate(void** event, unsigned) {
+  const auto lock = count("cuEventCreate");
+  if (state.events_left-- <= 0) return 2;
+  ++state.events;
   *event = new char;
   return 0;
 }
 int cuEventDestroy_v2(void* event) {
+  const auto lock = count("cuEventDestroy");
+  --state.events;
   delete static_cast<char*>(event);
   return 0;
 }

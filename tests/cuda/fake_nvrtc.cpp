@@ -32,7 +32,7 @@ const char* nvrtcGetErrorString(int result) {
 }
 int nvrtcGetNumSupportedArchs(int* count) {
   *count = static_cast<int>(state.architectures.size());
-  return 0;
+  return state.asked_result;
 }
 int nvrtcGetSupportedArchs(int* architectures) {
   std::memcpy(architectures, state.architectures.data(), state.architectures.size() * sizeof(int));

@@ -18,6 +18,15 @@ struct FakeDevice {
   int multiprocessors = 132;
   int shared_bytes_per_block = 227 * 1024;
   std::size_t memory = std::size_t{80} << 30;
+  int result = 0;  ///< of questions about it
+};
+
+/// What the fake driver says of an address.
+struct FakeMemory {
+  std::size_t bytes = 0;
+  int device = 0;
+  unsigned type = 2;  ///< CUmemorytype
+  bool is_managed = false;
 };
 
 struct FakeLaunch {
@@ -37,6 +46,9 @@ struct FakeDriver {
   int version = 12080;
   int launch_result = 0;
   int allocate_result = 0;
+  int retain_result = 0;   ///< of cuDevicePrimaryCtxRetain
+  int version_result = 0;  ///< of cuDriverGetVersion
+  int events_left = 1000;  ///< cuEventCreate fails after so many
   std::string code_prefix =
       "\x7f"  ///< code that begins otherwise is rejected
       "ELF";
@@ -50,8 +62,9 @@ struct FakeDriver {
   std::map<std::string, int> calls = {};           ///< by the function's name
   std::map<int, int> retained = {};                ///< contexts, by device
   std::map<std::string, int> dynamic_shared = {};  ///< what functions were allowed
-  std::map<void*, std::size_t> allocations = {};
-  int loaded = 0;  ///< libraries and modules
+  std::map<void*, FakeMemory> allocations = {};    ///< a test may add some of its own
+  int streams = 0, events = 0;                     ///< alive
+  int loaded = 0;                                  ///< libraries and modules
 };
 
 struct FakeCompilation {
@@ -64,6 +77,7 @@ struct FakeNvrtc {
   int major = 13, minor = 0;
   std::vector<int> architectures = {75, 80, 86, 89, 90, 100, 120};
   int result = 0;        ///< of nvrtcCompileProgram
+  int asked_result = 0;  ///< of questions about the architectures
   std::string log = {};  ///< with it
   std::string code_prefix =
       "\x7f"

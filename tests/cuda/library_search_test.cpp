@@ -17,6 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 using namespace unstride::testing;
 
+SharedLibrary open_any(const LibraryPlaces& places) {
+  return open_nvrtc(places, [](const SharedLibrary&) { return std::string(); });
+}
+
 class LibrarySearch : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_NE(::mkdtemp(root_.data()), nullptr); }
@@ -45,46 +49,72 @@ class LibrarySearch : public ::testing::Test {
 
 TEST_F(LibrarySearch, AFileThatIsNamedIsTaken) {
   const fs::path file = put_nvrtc("anywhere", "of-any-name.so");
-  EXPECT_EQ(open_nvrtc({.nvrtc = file.string(), .driver = {}}).path(), file.string());
+  EXPECT_EQ(open_any({.nvrtc = file.string(), .driver = {}}).path(), file.string());
 }
 
 TEST_F(LibrarySearch, AFolderThatIsNamedIsLookedThrough) {
   const fs::path file = put_nvrtc("lib", "libnvrtc.so.12");
-  EXPECT_EQ(open_nvrtc({.nvrtc = file.parent_path().string(), .driver = {}}).path(), file.string());
+  EXPECT_EQ(open_any({.nvrtc = file.parent_path().string(), .driver = {}}).path(), file.string());
 }
 
 TEST_F(LibrarySearch, TheNewestOfAFolderIsTaken) {
-  put_nvrtc("lib", "libnvrtc.so.11.2");
+  put_nvrtc("lib", "libnvrtc.so");
   put_nvrtc("lib", "libnvrtc.so.12");
   const fs::path newest = put_nvrtc("lib", "libnvrtc.so.13");
-  EXPECT_EQ(open_nvrtc({.nvrtc = newest.parent_path().string(), .driver = {}}).path(), newest.string());
+  EXPECT_EQ(open_any({.nvrtc = newest.parent_path().string(), .driver = {}}).path(), newest.string());
 }
 
 TEST_F(LibrarySearch, ToolkitsAndPackagesOfPipAreAmongTheFolders) {
   put_nvrtc("toolkit/lib64", "libnvrtc.so.13");
   put_nvrtc("venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib", "libnvrtc.so.12");
   put_nvrtc("home/.local/lib/python3.12/site-packages/nvidia/cu13/lib", "libnvrtc.so.13");
-  const std::vector<std::string> folders = nvrtc_folders({.nvrtc = {},
-                                                          .driver = {},
-                                                          .toolkits = {root_ + "/toolkit", root_ + "/absent"},
-                                                          .python_prefixes = {root_ + "/venv"},
-                                                          .home = root_ + "/home"});
-  for (const char* folder : {"/toolkit/lib64", "/venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib",
-                             "/home/.local/lib/python3.12/site-packages/nvidia/cu13/lib"})
-    EXPECT_NE(std::ranges::find(folders, root_ + folder), folders.end()) << folder;
-  EXPECT_EQ(folders.front(), root_ + "/toolkit/lib64");
-  for (const std::string& folder : folders) EXPECT_TRUE(fs::is_directory(folder)) << folder;
+  const NvrtcFolders folders = nvrtc_folders({.nvrtc = {},
+                                              .driver = {},
+                                              .toolkits = {root_ + "/toolkit", root_ + "/absent"},
+                                              .python_prefixes = {root_ + "/venv"},
+                                              .home = root_ + "/home"});
+  EXPECT_EQ(folders.hinted,
+            (std::vector<std::string>{root_ + "/toolkit/lib64", root_ + "/venv/lib",
+                                      root_ + "/venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib"}));
+  const std::string of_user = root_ + "/home/.local/lib/python3.12/site-packages/nvidia/cu13/lib";
+  EXPECT_NE(std::ranges::find(folders.usual, of_user), folders.usual.end());
+  for (const std::string& folder : folders.usual) EXPECT_TRUE(fs::is_directory(folder)) << folder;
+}
+
+// Whatever the loader knows on this machine: the environment was asked for by name.
+TEST_F(LibrarySearch, FoldersThatTheEnvironmentNamesComeBeforeTheLoader) {
+  const fs::path of_venv = put_nvrtc("venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib", "libnvrtc.so.12");
+  EXPECT_EQ(open_any({.nvrtc = {}, .driver = {}, .python_prefixes = {root_ + "/venv"}}).path(), of_venv.string());
+  const fs::path of_toolkit = put_nvrtc("toolkit/lib64", "libnvrtc.so");
+  EXPECT_EQ(
+      open_any({.nvrtc = {}, .driver = {}, .toolkits = {root_ + "/toolkit"}, .python_prefixes = {root_ + "/venv"}})
+          .path(),
+      of_toolkit.string());
+}
+
+TEST_F(LibrarySearch, OneThatWillNotDoIsSkippedAndNamedOnlyWhenThereIsNoOther) {
+  const fs::path first = put_nvrtc("lib", "libnvrtc.so.13"), second = put_nvrtc("lib", "libnvrtc.so.12");
+  const LibraryPlaces places{.nvrtc = first.parent_path().string(), .driver = {}};
+  const auto but_first = [&](const SharedLibrary& library) {
+    return std::string(library.path() == first ? "too old" : "");
+  };
+  EXPECT_EQ(open_nvrtc(places, but_first).path(), second.string());
+  const auto open_none = [](const LibraryPlaces& given) {
+    open_nvrtc(given, [](const SharedLibrary&) { return "too old"; });
+  };
+  const std::string error = error_of(open_none, places);
+  EXPECT_NE(error.find(first.string() + ": too old"), std::string::npos) << error;
 }
 
 TEST_F(LibrarySearch, WithoutNvrtcTheErrorSaysWhatWasLookedForAndHowToGetIt) {
-  const std::string error = error_of(open_nvrtc, {.nvrtc = root_ + "/libnvrtc.so.13", .driver = {}});
+  const std::string error = error_of(open_any, {.nvrtc = root_ + "/libnvrtc.so.13", .driver = {}});
   for (const char* part : {"NVRTC", "UNSTRIDE_NVRTC says", "/libnvrtc.so.13", "pip install nvidia-cuda-nvrtc"})
     EXPECT_NE(error.find(part), std::string::npos) << part << " in " << error;
 }
 
 TEST_F(LibrarySearch, AFileThatIsNoLibraryIsNamedWithTheLoadersWords) {
   std::ofstream(root_ + "/libnvrtc.so.13") << "not a library";
-  const std::string error = error_of(open_nvrtc, {.nvrtc = root_, .driver = {}});
+  const std::string error = error_of(open_any, {.nvrtc = root_, .driver = {}});
   EXPECT_NE(error.find("libnvrtc.so.13"), std::string::npos) << error;
   EXPECT_TRUE(error.find("invalid ELF header") != std::string::npos || error.find("too short") != std::string::npos)
       << error;

@@ -80,6 +80,35 @@ TEST(NvrtcOnAFake, AnArchitectureItDoesNotKnowIsAnsweredWithThoseItDoes) {
   EXPECT_NE(error.find("it has code for sm_75, sm_80"), std::string::npos) << error;
 }
 
+TEST(NvrtcOnAFake, OneBeforeCuda12IsRefusedByItsVersion) {
+  const WithFakes fakes;
+  fake_nvrtc().major = 11;
+  fake_nvrtc().minor = 8;
+  try {
+    const Nvrtc nvrtc(fake_places);
+    FAIL() << "no error";
+  } catch (const TargetError& error) {
+    EXPECT_NE(std::string(error.what()).find("NVRTC 11.8 is too old; it must be of CUDA 12 or later"),
+              std::string::npos)
+        << error.what();
+  }
+  fake_nvrtc().major = 12;
+  fake_nvrtc().minor = 0;
+  EXPECT_EQ(Nvrtc(fake_places).version(), "12.0");
+}
+
+TEST(NvrtcOnAFake, OneThatDoesNotAnswerIsATargetError) {
+  const WithFakes fakes;
+  fake_nvrtc().asked_result = 6;
+  try {
+    const Nvrtc nvrtc(fake_places);
+    FAIL() << "no error";
+  } catch (const TargetError& error) {
+    EXPECT_NE(std::string(error.what()).find("nvrtcGetNumSupportedArchs: NVRTC_ERROR_COMPILATION"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(NvrtcOnAFake, ALibraryThatIsNoNvrtcIsRefused) {
   EXPECT_THROW(Nvrtc({.nvrtc = broken_nvrtc_file, .driver = {}}), TargetError);
 }

@@ -57,13 +57,14 @@ TEST_F(GpuMemory, ElementsAtOddAddressesAreReadAndWritten) {
   EXPECT_TRUE(equals_strict_chain(data, GpuCall<BFloat16>(data)()));
 }
 
-TEST_F(GpuMemory, MemoryOfTheHostIsRefusedByNameOrWorks) {
+TEST_F(GpuMemory, MemoryOfTheHostIsRefusedByName) {
   const LayerData<float> data(layer(4, 3, 4, 2), 1, 50);
   const Kernel kernel = engine().compile(data.spec, {.target = "cuda"});
   std::vector<float> y(static_cast<std::size_t>(3 * kernel.output_length(50)));
   try {
     kernel.run(data.x, kernel.pack(data.w, data.b), y, {.batch = 1, .length = 50});
-  } catch (const ArgumentError& error) {  // where the device cannot read pageable memory
+    FAIL() << "no error";
+  } catch (const ArgumentError& error) {
     EXPECT_NE(std::string(error.what()).find("x: is not memory of device"), std::string::npos);
   }
   EXPECT_TRUE(equals_strict_chain(data, GpuCall<float>(kernel, data)()));  // the device still works

@@ -41,6 +41,10 @@ Json to_report(const CudaInfo& cuda) {
   };
   Json devices = Json::array();
   for (const DeviceInfo& device : cuda.devices) {
+    if (!device.error.empty()) {
+      devices.push_back({{"index", device.index}, {"error", device.error}});
+      continue;
+    }
     devices.push_back({{"index", device.index},
                        {"name", device.name},
                        {"target", device.target.empty() ? Json(nullptr) : Json(device.target)},
@@ -60,6 +64,10 @@ std::string to_text(const CudaInfo& cuda) {
       fmt::format("NVRTC     {}\ndriver    {}\n", library(cuda.nvrtc_version, cuda.nvrtc_path, cuda.nvrtc_error),
                   library(cuda.driver_version, cuda.driver_path, cuda.driver_error));
   for (const DeviceInfo& device : cuda.devices) {
+    if (!device.error.empty()) {
+      text += fmt::format("device {}  does not answer: {}\n", device.index, device.error);
+      continue;
+    }
     text += fmt::format("device {}  {}, {}, {} multiprocessors, {}\n", device.index, device.name,
                         device.target.empty() ? "no code for it" : device.target, device.multiprocessors,
                         size_text(device.memory_bytes));
