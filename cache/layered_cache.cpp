@@ -46,8 +46,10 @@ LayeredCache::LayeredCache(LayeredOptions options)
 
 LayeredCache::Result LayeredCache::find(const Key& key) {
   if (!reads(options_.mode)) return {};
-  if (store_)
+  const bool rejected = is_rejected(key);
+  if (store_ && (!rejected || writes(options_.mode)))
     if (auto entry = store_->find(key)) return {std::make_shared<const Entry>(std::move(*entry)), true, store_->root()};
+  if (rejected) return {};
   for (const auto& bundle : bundles_)
     if (auto entry = bundle->find(key)) return {std::make_shared<const Entry>(std::move(*entry)), true, bundle->path()};
   return {};
@@ -93,8 +95,15 @@ Entry LayeredCache::build_and_verify(const Key& key, const std::function<Entry()
 
 void LayeredCache::reject(const Key& key, const std::string& reason) {
   if (options_.report)
-    options_.report(fmt::format("cache: entry {} was rejected and is compiled again: {}", key.hex(), reason));
+    options_.report(fmt::format("cache: entry {} was rejected and is not used: {}", key.hex(), reason));
   if (store_ && writes(options_.mode)) store_->remove(key);
+  const std::lock_guard lock(mutex_);
+  rejected_.insert(key.hex());
+}
+
+bool LayeredCache::is_rejected(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  return !rejected_.empty() && rejected_.contains(key.hex());
 }
 
 std::optional<Nearest> LayeredCache::nearest(const Key& key) const {

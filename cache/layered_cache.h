@@ -4,7 +4,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,7 +56,8 @@ class LayeredCache {
   /// The same in the read-only bundles alone.
   std::optional<Entry> find_in_bundles(const Key& key) const;
 
-  /// Takes out what a loader rejected, and says so.
+  /// Takes out what a loader rejected, and says so. Layers that cannot be written keep it: they are not asked for this
+  /// key again.
   void reject(const Key& key, const std::string& reason);
 
   /// The entry that differs in the fewest fields, of those with the same first field, which says what an entry is.
@@ -75,7 +78,11 @@ class LayeredCache {
   LayeredOptions options_;
   std::unique_ptr<Store> store_;
   std::vector<std::unique_ptr<Bundle>> bundles_;
+  bool is_rejected(const Key& key) const;
+
   SingleFlight flights_;
+  mutable std::mutex mutex_;  ///< for what follows
+  std::set<std::string> rejected_;
   ReportOnce report_once_;
 };
 

@@ -108,10 +108,8 @@ class CudaBackend final : public Backend {
     Stopwatch watch;
     const auto device = libraries_->device(options.device);
     const Planned planned = plan_layer(spec, runnable_target(options.target, device->properties()), options.plan);
-    CompileInfo info = describe(planned);
-    cache::LayeredCache::Result cubin = look_up_or_build(planned, info);
-    auto kernel = std::make_shared<CudaKernelImpl>(load(planned, device, cubin, info));
-    info.code_bytes = std::ssize(cubin.entry->payload);
+    CompileInfo info;
+    auto kernel = std::make_shared<CudaKernelImpl>(load(planned, device, info));
     info.load_ms = watch.lap() - info.compile_ms;
 
     kernel->spec = spec;
@@ -123,9 +121,8 @@ class CudaBackend final : public Backend {
 
   CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
     const Planned planned = plan_layer(spec, target(options), options.plan);
-    CompileInfo info = describe(planned);
+    CompileInfo info;
     const cache::LayeredCache::Result cubin = look_up_or_build(planned, info);
-    info.code_bytes = std::ssize(cubin.entry->payload);
     if (bundle) {
       // Without the notes, which hold times: a bundle of the same kernels is the same bytes.
       bundle->impl().add(planned.key, {.notes = {}, .payload = cubin.entry->payload});
@@ -245,10 +242,12 @@ class CudaBackend final : public Backend {
   }
 
   cache::LayeredCache::Result look_up_or_build(const Planned& planned, CompileInfo& info) {
+    info = describe(planned);
     cache::LayeredCache::Result result = context_.cache.get(planned.key, [&] { return build(planned, info); });
     const bool off = context_.cache.mode() == CacheMode::off;
     info.cache = off ? "off" : result.hit ? "hit" : "miss";
     info.cache_where = result.where;
+    info.code_bytes = std::ssize(result.entry->payload);
     ++(result.hit ? context_.counters.hits : context_.counters.misses);
     return result;
   }
@@ -277,22 +276,35 @@ class CudaBackend final : public Backend {
     return entry;
   }
 
-  // A cubin from the cache that the driver rejects is a miss like any other: compiled again, once.
+  // A cubin from the cache that the driver rejects is a miss like any other: what the compiler that is here makes of
+  // the same plan takes its place, in this process and, from the cache, in later ones.
   std::unique_ptr<const cuda::CudaKernel> load(const Planned& planned,
-                                               const std::shared_ptr<const cuda::Device>& device,
-                                               cache::LayeredCache::Result& cubin, CompileInfo& info) {
-    const auto make = [&] {
+                                               const std::shared_ptr<const cuda::Device>& device, CompileInfo& info) {
+    const auto make = [&](const cache::LayeredCache::Result& cubin) {
       return std::make_unique<cuda::CudaKernel>(planned.problem, planned.plan, device, cubin.entry->payload);
     };
+    const cache::LayeredCache::Result found = look_up_or_build(planned, info);
+    std::string rejection;
     try {
-      return make();
+      return make(found);
     } catch (const CompileError& error) {
-      if (!cubin.hit || context_.cache.mode() == CacheMode::require) throw;
+      if (!found.hit || context_.cache.mode() == CacheMode::require) throw;
       context_.cache.reject(planned.key, error.what());
+      rejection = fmt::format("the entry in {} cannot be used: {}", found.where, error.what());
     }
-    cubin = {std::make_shared<const cache::Entry>(build(planned, info)), false, {}};
-    info.cache = "miss";
-    return make();
+    const auto with_rejection = [&](const Error& error) { return fmt::format("{}\n{}", error.what(), rejection); };
+    try {
+      Planned here = planned;
+      here.compiler = compiler_of(libraries_->nvrtc());
+      here.key = cubin_key(here.problem, here.plan, here.source, here.compiler);
+      return make(look_up_or_build(here, info));
+    } catch (const TargetError& error) {
+      throw TargetError(with_rejection(error));
+    } catch (const CompileError& error) {
+      throw CompileError(with_rejection(error));
+    } catch (const Error& error) {
+      throw Error(with_rejection(error));
+    }
   }
 
   static CompileInfo describe(const Planned& planned) {
@@ -325,7 +337,9 @@ std::vector<TargetInfo> CudaBackend::targets() {
   }
   std::vector<TargetInfo> result;
   TargetInfo native{.name = "cuda", .description = "no GPU was found" + no_driver, .compiles = false, .runs = false};
-  if (!devices.empty()) {
+  if (!devices.empty() && !devices[0].error.empty()) {
+    native.description = "device 0 does not answer: " + devices[0].error;
+  } else if (!devices.empty()) {
     const plan::GpuTarget* target = plan::gpu_target_for(devices[0].major, devices[0].minor);
     native.description = fmt::format("{}, {}", devices[0].name, target ? target->arch : "no code for it");
     native.runs = target != nullptr;
