@@ -93,8 +93,8 @@ struct CompileInfo {
   std::string plan;              ///< the plan in the form that CompileOptions::plan accepts
   std::string cache;             ///< "hit", "miss" or "off"
   std::string cache_where = {};  ///< of a hit: the cache's directory or the bundle
-  double compile_ms = 0;         ///< plan, emit and build; 0 on a cache hit
-  double load_ms = 0;            ///< the rest until it can be called: on a hit find, verify and link
+  double compile_ms = 0;         ///< code generation by LLVM or NVRTC alone; 0 on a cache hit
+  double load_ms = 0;            ///< the rest until it can be called: plan, key, look-up, loading the code
   std::int64_t code_bytes = 0;
   /// Who chose the plan: "given" (CompileOptions::plan), "bundle", "tuning" (for the ranges below) or "model".
   std::string plan_source = "model";
@@ -115,8 +115,9 @@ class UNSTRIDE_API Kernel {
   const CompileInfo& info() const;
   std::int64_t output_length(std::int64_t input_length) const;
 
-  /// Arranges weights (in_channels, out_channels/groups, kernel_size) and bias (out_channels). The bias is
-  /// empty exactly when spec().bias is false. Throws ArgumentError on a wrong size or type.
+  /// Arranges weights (in_channels, out_channels/groups, kernel_size) and bias (out_channels), both in host memory,
+  /// also for a CUDA target, whose kernels bring them to their device. The bias is empty exactly when spec().bias is
+  /// false. Throws ArgumentError on a wrong size or type, and, of a CUDA target, for memory of a device.
   PackedWeights pack(ConstBuffer weight, ConstBuffer bias = {}) const;
 
   /// y = conv_transpose1d(x): x holds N*in_channels rows of L elements, y N*out_channels rows of
@@ -124,9 +125,11 @@ class UNSTRIDE_API Kernel {
   /// nothing once a thread's scratch memory has grown to the kernel's need. Throws ArgumentError (wrong size or type)
   /// or SpecError (no such length).
   ///
-  /// Of a CUDA target: x and y are memory of the kernel's device; the call puts one launch on options.stream and
-  /// returns. It neither allocates nor waits, so a stream may be given that is being captured into a graph. threads and
-  /// executor mean nothing there.
+  /// Of a CUDA target: x and y are memory of the kernel's device (or managed or page-locked memory); the call puts one
+  /// launch on options.stream and returns. It neither allocates nor waits, so a stream may be given that is being
+  /// captured into a graph. The launch reads the kernel's code and the packed weights: a copy of the kernel and of the
+  /// weights must live until the stream is done with it, and as long as any graph that captured it is still launched or
+  /// running. threads and executor mean nothing there.
   void run(ConstBuffer x, const PackedWeights& weights, Buffer y, const RunOptions& options) const;
 
   struct Impl;

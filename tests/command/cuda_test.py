@@ -101,6 +101,7 @@ class Run(CudaTest):
         result = self.json("run", self.spec(), "--batch", 2, "--length", 20, "--target", "cuda", "--repeat", 3, "--output", output)
         self.assertTrue(result["target"].startswith("cuda:sm_90a (nvrtc 13.0"), result["target"])
         self.assertEqual(result["device"], "Fake GPU")
+        self.assertIsNone(result["threads"])
         self.assertEqual(result["runs"], 3)
         self.assertEqual(result["median_ms"], 0.25)  # what the fake's clock says
         self.assertEqual(result["output_shape"], [2, 3, 40])
@@ -110,6 +111,12 @@ class Run(CudaTest):
     def test_a_device_that_is_not_there_comes_with_the_range(self):
         message = self.refuse(1, "run", self.spec(), "--length", 20, "--target", "cuda", "--device", 3)
         self.assertIn("device: 3: must be 0 to 0", message)
+
+    def test_options_of_the_other_kind_of_target_are_refused(self):
+        message = self.refuse(2, "run", self.spec(), "--length", 20, "--target", "cuda", "--threads", 2)
+        self.assertIn("--threads: 2: is for cpu targets; cuda runs on a device", message)
+        message = self.refuse(2, "run", self.spec(), "--length", 20, "--target", "cpu", "--device", 0)
+        self.assertIn("--device: 0: is for cuda targets; cpu runs on the processor", message)
 
     def test_without_a_driver_the_error_says_what_still_works(self):
         self.set(NOTHING)

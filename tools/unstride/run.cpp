@@ -143,7 +143,7 @@ Json to_report(const LayerSpec& spec, const Result& result) {
       {"compile_ms", result.info.compile_ms},
       {"load_ms", result.info.load_ms},
       {"code_bytes", result.info.code_bytes},
-      {"threads", result.threads},
+      {"threads", result.device ? Json(nullptr) : Json(result.threads)},
       {"device", result.device ? Json(result.device->name) : Json(nullptr)},
       {"input_shape", result.input_shape},
       {"output_shape", result.output_shape},
@@ -192,7 +192,18 @@ std::string to_text(const LayerSpec& spec, const Result& result) {
   return text;
 }
 
+void require_fitting_options(const Arguments& arguments) {
+  const bool on_device = is_cuda(arguments.target);
+  if (on_device && arguments.threads)
+    throw UsageError(
+        fmt::format("--threads: {}: is for cpu targets; {} runs on a device", *arguments.threads, arguments.target));
+  if (!on_device && arguments.device)
+    throw UsageError(fmt::format("--device: {}: is for cuda targets; {} runs on the processor", *arguments.device,
+                                 arguments.target));
+}
+
 Outcome run(Arguments arguments) {
+  require_fitting_options(arguments);
   arguments.data.seed = static_cast<std::uint64_t>(arguments.seed.value_or(0));
   Outcome outcome;
   SpecInput input = read_specs({arguments.spec});
@@ -234,7 +245,7 @@ Subcommand add_run(CLI::App& root) {
   add_file("--bias", arguments->data.bias, "b, (out_channels)");
   add_file("--output", arguments->output, "write y here");
   add_integer(*app, "--seed", arguments->seed, {0}, "seed of all random data; 0 if left out");
-  add_integer(*app, "--threads", arguments->threads, {1, 1024}, "threads; as many as processors if left out");
+  add_integer(*app, "--threads", arguments->threads, {1, 1024}, "of a cpu target; as many as processors if left out");
   add_integer(*app, "--device", arguments->device, {0, 1023}, "of a cuda target, as the driver counts; 0 if left out");
   add_integer(*app, "--repeat", arguments->repeat, {1}, "timed runs; 0.2 s of them if left out");
   app->add_flag("--verify", arguments->verify, "check against the float64 oracle");
