@@ -14,6 +14,9 @@ the time of that alone is subtracted. Variants of PyTorch, of which the fastest 
     gemm_fold        a matrix product, then fold (overlap-add)
 
 Float32 is compared twice: strict math with TF32 off, and fast math with TF32 on. No contender fuses an activation.
+
+unstride's results are held against float64: each row has "relative_error" and the "error_bound" of docs/spec.md. Exit status
+1: an error beyond its bound, or a case that failed; the JSON, which is written after every case, has the "error".
 """
 
 import argparse
@@ -218,16 +221,36 @@ def relative_error(case, y):
     return ((y.double() - reference).abs() / sizes.clamp_min(1e-30)).max().item()
 
 
+def error_bound(layer, dtype, math_mode):
+    """What relative_error may be, by docs/spec.md (fast math) and docs/command.md (verification)."""
+    taps = math.ceil(layer["kernel_size"] / (layer["stride"] // math.gcd(layer["stride"], layer["dilation"])))
+    products = taps * layer["in_channels"] // layer["groups"]
+    if math_mode == "fast":
+        sums = (products + 20) * 2.0**-22 + (2.0**-10 + 2.0**-22 if dtype == "float32" else 0)
+    else:
+        roundings = (products + 2) * 2.0**-24
+        sums = roundings / (1 - roundings)
+    rounding = {"float32": 0, "float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
+    return sums + rounding * (1 + sums)
+
+
 def compare(case, mode, lib, timer, rounds, bounds):
-    dtype, math_mode, tf32, ceiling = MODES[mode]
+    math_mode, tf32 = MODES[mode][1:3]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     bias = case.bias_host
     handle = lib.unstride_gpu_open(json.dumps(case.spec(math_mode)).encode(), case.weight_host.data_ptr(), case.weight_host.numel(),
                                    None if bias is None else bias.data_ptr(), 0 if bias is None else bias.numel(), 0)
-    row = {"layer": case.name, "mode": mode, "batch": case.batch, "length": case.length, "operations": case.operations,
-           "bytes": case.bytes}
     if not handle:
-        return row | {"error": lib.unstride_gpu_error().decode()}
+        raise RuntimeError(lib.unstride_gpu_error().decode())
+    try:
+        return measure(case, mode, lib, handle, timer, rounds, bounds)
+    finally:
+        lib.unstride_gpu_close(handle)
+
+
+def measure(case, mode, lib, handle, timer, rounds, bounds):
+    dtype, math_mode, _, ceiling = MODES[mode]
+    row = {"operations": case.operations, "bytes": case.bytes}
     row["plan"] = lib.unstride_gpu_describe(handle).decode()
 
     def run():
@@ -249,10 +272,14 @@ def compare(case, mode, lib, timer, rounds, bounds):
     run()
     torch.cuda.synchronize()
     row["relative_error"] = relative_error(case, case.y)
-    lib.unstride_gpu_close(handle)
+    row["error_bound"] = error_bound(case.layer, dtype, math_mode)
+    if not row["relative_error"] <= row["error_bound"]:  # also where it is not a number
+        row["error"] = f"wrong: relative error {row['relative_error']:.3g}, allowed {row['error_bound']:.3g}"
     floor = max(case.operations / bounds.get(ceiling, math.inf), case.bytes / bounds["copy"])
     row["bound"] = "memory" if case.bytes / bounds["copy"] >= floor else "arithmetic"
     ours = row["seconds"]["unstride"]
+    if "error" in ours:
+        row.setdefault("error", ours["error"])
     peers = {name: t for name, t in row["seconds"].items() if name != "unstride" and "error" not in t}
     for kind in ["hot", "cold"] if "error" not in ours and peers else []:
         best = min(peers, key=lambda name: peers[name][kind])
@@ -286,6 +313,11 @@ def summary(rows):
     return result | ({"launch_us_median": statistics.median(launches)} if launches else {})
 
 
+def write(report, path):
+    report["summary"] = summary(report["rows"])
+    Path(path).write_text(json.dumps(report, indent=1) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--contender", required=True)
@@ -312,20 +344,24 @@ def main():
             if time.monotonic() - start > arguments.budget:
                 report["left_out_for_time"] += 1
                 continue
+            row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length}
             try:
-                row = compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
-            except torch.cuda.OutOfMemoryError as error:
-                row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length,
-                       "error": str(error).splitlines()[0]}
+                row |= compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
+                torch.cuda.empty_cache()
+            except Exception as error:  # the other cases still count
+                row["error"] = (str(error) or repr(error)).splitlines()[0]
             report["rows"].append(row)
+            write(report, arguments.json)
             hot = row.get("hot", {})
             print(f"{row['layer'][:44]:44} N {batch:2} L {length:6} {mode:15} "
                   + (f"{row['seconds']['unstride']['hot'] * 1e6:9.1f} us, {hot['speedup']:6.2f} x {hot['best_peer']}, "
-                     f"roofline {hot['roofline']:.0%}" if hot else str(row.get("error") or row.get("seconds"))), flush=True)
-            torch.cuda.empty_cache()
-    report["summary"] = summary(report["rows"])
-    Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n")
+                     f"roofline {hot['roofline']:.0%}" if hot and "error" not in row else
+                     str(row.get("error") or row.get("seconds"))), flush=True)
+    write(report, arguments.json)
     print(json.dumps(report["summary"], indent=1))
+    failed = sum("error" in row for row in report["rows"])
+    if failed > 0:
+        sys.exit(f"compare.py: {failed} of {len(report['rows'])} cases failed or are wrong")
 
 
 if __name__ == "__main__":
