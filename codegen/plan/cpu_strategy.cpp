@@ -62,21 +62,32 @@ namespace {
 // Rows that the hardware's prefetching follows at once.
 constexpr std::int64_t followed_rows = 16;
 
+// Input channels of a panel that leave room for columns.
+constexpr std::int64_t many_channels = 256;
+
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan) {
   const std::int64_t reach = problem.polyphase.reach();
   // Input channels of a strip lie close together, where prefetching sees them: a strip is one tile, unless the reach,
   // which each strip repeats, would then be most of it.
   plan.strip = tile_columns * std::max<std::int64_t>(1, support::ceil_div(4 * reach, tile_columns));
-  // A panel stays in half of the second-level cache; beyond 1024 columns nothing is gained.
-  const std::int64_t strip_bytes = (plan.strip + reach) * problem.in_channels() * problem.element_bytes();
+  // What a channel block reads of a panel stays in half of the second-level cache; beyond 1024 columns nothing is
+  // gained.
+  const std::int64_t strip_bytes = (plan.strip + reach) * plan.channel_block * problem.element_bytes();
   const std::int64_t strips = std::min(problem.target.l2_bytes / 2 / strip_bytes, 1024 / plan.strip);
   plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
-  plan.channel_block = problem.in_channels();
 }
 
 }  // namespace
 
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
+  // With so many channels that few columns fit, weights would come again and again: blocks of channels make room.
+  if (problem.in_channels() >= 2 * many_channels && !weights_in_l2(problem)) {
+    plan.channel_block = many_channels;
+    plan.prefetch = Prefetch::weights;
+    choose_blocks(problem, tile_columns, plan);
+    plans.push_back(plan);
+  }
+  plan.channel_block = problem.in_channels();
   choose_blocks(problem, tile_columns, plan);
   const bool reads_x = problem.spec.prologue.op == Activation::Op::none && !problem.converts();
   for (const Input input : {Input::packed, Input::direct})
@@ -118,6 +129,11 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   if (weights_in_l2(problem)) return cycles;
   const double bytes = static_cast<double>(problem.in_channels() * run.taps * run.rows * problem.element_bytes());
   const double visits = std::ceil(static_cast<double>(columns) / static_cast<double>(plan.column_block));
+  // Weights of a channel block that leave the panel no room in the second-level cache are waited for, and so is it.
+  const std::int64_t block_channels = std::min(problem.in_channels(), plan.channel_block);
+  const std::int64_t panel_columns = std::min(columns, plan.column_block);
+  const std::int64_t block_bytes = block_channels * (run.taps * run.rows + panel_columns) * problem.element_bytes();
+  if (column_tiles > 1 && block_bytes > problem.target.l2_bytes * 7 / 8) return cycles + visits * bytes / 3;
   // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core. Several column
   // tiles stop it after each row tile; then it pays to ask while the row tile before is computed.
   if (column_tiles <= 1) return std::max(cycles, bytes / (plan.prefetch == Prefetch::weights ? 6 : 8));
@@ -165,14 +181,15 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
                                  : columns <= columns_within(problem, third_level_bytes) ? third_level[reading]
                                                                                          : memory[reading];
   const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
-  const double from_memory =
-      channels * lines(columns) * cycles_per_line * (comes_once ? 1.0 : static_cast<double>(row_tiles));
+  const double from_memory = channels * lines(columns) * cycles_per_line *
+                             (comes_once || plan.input == Input::packed ? 1.0 : static_cast<double>(row_tiles));
   const double looping = 150;
   // Asking in vain costs a little in every step of the reduction.
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
+  const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 2.0;
   if (plan.input == Input::packed)
     return looping + from_memory + strips * packing_cycles(problem, plan) +
-           (in_l1 ? 0 : tiles * channels * lines(tile_columns + reach) * 0.4);
+           tiles * channels * lines(tile_columns + reach) * cycles_of_a_line;
   return looping + from_memory + asking +
          tiles * channels * lines(tile_columns + reach) *
              (in_l1            ? 0.5
