@@ -126,7 +126,9 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double fetching = static_cast<double>(products.input_words(problem.layer)) / 8;
   const double busy = std::max(multiplying, fetching) + 60;
   const double alone = std::max(busy, 900.0);  // one stage's inputs are on their way at a time
-  const double ends = 3000 + rows * products.columns / 32;
+  // Outputs of a block that has not all phases lie apart in memory: each takes a sector of its own.
+  const double apart = products.phase_tiles(problem.layer) > 1 ? 8 : 1;
+  const double ends = 3000 + apart * rows * products.columns / 32;
 
   const double slots = static_cast<double>(target.multiprocessors) * tile.blocks_per_multiprocessor;
   const auto cycles_of = [&](double together) { return chunks * std::max(alone, busy * together) + ends; };
