@@ -214,8 +214,7 @@ class CudaBackend final : public Backend {
     if (bundled) {
       cache::Key key = cubin_key(problem, plan, source, bundled->compiler);
       if (context_.cache.find_in_bundles(key))
-        return {std::move(problem),           std::move(plan), std::move(source),
-                std::move(bundled->compiler), std::move(key),  "bundle"};
+        return {problem, std::move(plan), std::move(source), std::move(bundled->compiler), std::move(key), "bundle"};
     }
     std::string compiler = compiler_of(libraries_->nvrtc());
     cache::Key key = cubin_key(problem, plan, source, compiler);
