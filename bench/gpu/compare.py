@@ -305,7 +305,7 @@ def summary(rows):
     result = {}
     for mode in MODES:
         for kind in ["hot", "cold"]:
-            speedups = [row[kind]["speedup"] for row in rows if row["mode"] == mode and kind in row]
+            speedups = [row[kind]["speedup"] for row in rows if row["mode"] == mode and kind in row and "error" not in row]
             if speedups:
                 result[f"{mode}, {kind}"] = {"cases": len(speedups), "least": min(speedups),
                                              "geometric_mean": statistics.geometric_mean(speedups)}
