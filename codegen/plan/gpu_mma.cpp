@@ -88,10 +88,10 @@ void choose_stages(const GpuProblem& problem, MmaTile& tile) {
   constexpr std::int64_t most_stage_words = 6 << 10;
   const std::int64_t taps = problem.layer.polyphase().max_taps();
   const std::int64_t fitting = std::max<std::int64_t>(1, most_stage_words / 128 / tile.row_groups() / tile.depth_warps);
-  tile.tap_block = fitting >= taps ? 0 : static_cast<int>(fitting);
+  tile.tap_block = static_cast<int>(std::min(fitting, taps));
   const std::int64_t slabs = gpu::MmaWeights{tile.order}.slabs(problem.layer);
   // Two slabs a stage halve its barriers, where they are small.
-  if (tile.tap_block == 0 && fitting >= 2 * taps && slabs >= std::int64_t{4} * tile.depth_warps) tile.slabs = 2;
+  if (fitting >= 2 * taps && slabs >= std::int64_t{4} * tile.depth_warps) tile.slabs = 2;
   tile.stages = 3;
 }
 

@@ -39,7 +39,7 @@ __device__ __forceinline__ void depthwise(const Arguments& arguments) {
     window[i] = keeps_zero(layer.prologue) || within ? value : T{0};
   }
 
-  const T* weights = static_cast<const T*>(arguments.weights) + channel * kernel_size;
+  const T* weights = static_cast<const T*>(arguments.weights) + Index{channel} * kernel_size;
   T bias = 0;
   if constexpr (layer.bias) bias = static_cast<const T*>(arguments.bias)[channel];
   T* outputs = reinterpret_cast<T*>(dynamic_shared()) + warp * Outputs::pitch;

@@ -172,9 +172,8 @@ class Ffma {
     }
   };
   __device__ __forceinline__ Positions positions_of(int chunk) const {
-    const Index first = first_input(chunk), end = arguments.input_length - first;
-    return {static_cast<int>(first < 0 ? min(-first, input_pitch) : 0), static_cast<int>(min(end, input_pitch)),
-            channels_of(chunk)};
+    const Index first = first_input(chunk);
+    return {clamped(-first, input_pitch), clamped(arguments.input_length - first, input_pitch), channels_of(chunk)};
   }
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[max(held_inputs, 1)]) const {
     if constexpr (held_inputs == 0) return;
@@ -239,7 +238,8 @@ class Ffma {
     const int whole_groups = tap_chunks == 1 || has_last ? groups - first_group : tap_block / 4;
     const int own_row = (other_thread * tile.row_threads + row_thread) * rows;
     const T* weights = weights_of(chunk) + own_row;
-    const Index delay = phases.max_delay() == 0 ? 0 : phases.delay(first_phase + own_phase());
+    const int phase = first_phase + own_phase();  // past the last one, inputs are read as the first one does
+    const Index delay = phases.max_delay() > 0 && phase < phases.phases() ? phases.delay(phase) : 0;
     FfmaInputs<layer, tile> inputs(arguments, inputs_of(chunk) + halo + 4 * column_thread,
                                    input_row + first_input_channel(chunk),
                                    first_column + 4 * column_thread - Index{first_tap(chunk)} * input_step, delay);

@@ -91,10 +91,6 @@ struct Interleave {
     auto* y = static_cast<Stored<layer.element>*>(arguments.y);
     y[element] = rounded<layer.element>(activated<layer.epilogue>(sum));
   }
-  /// `value`, within 0 and `most`.
-  static __device__ __forceinline__ int clamped(Index value, int most) {
-    return value < 0 ? 0 : value > most ? most : static_cast<int>(value);
-  }
 
   // The tile's own phases, and with the first of them the outputs that no phase has.
   static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Index row, T bias,

@@ -177,9 +177,8 @@ class Mma {
   template <typename F>
   __device__ __forceinline__ void for_held(int chunk, const F& f) const {
     constexpr int warps = fetch_warps, rounds = ceil_div(positions, 32);
-    const Index first = first_input(chunk), last = arguments.input_length - first;
-    const int begin = static_cast<int>(first < 0 ? min(-first, positions) : 0);
-    const int end = static_cast<int>(min(last, positions));
+    const Index first = first_input(chunk);
+    const int begin = clamped(-first, positions), end = clamped(arguments.input_length - first, positions);
     const int warp = static_cast<int>(threadIdx.x) / 32 - (has_producers ? threads / 32 : 0);
 #pragma unroll
     for (int n = 0; n < held_words; ++n) {

@@ -36,6 +36,10 @@ UNSTRIDE_HOST_DEVICE constexpr Index min(Index a, Index b) {
 UNSTRIDE_HOST_DEVICE constexpr Index max(Index a, Index b) {
   return a > b ? a : b;
 }
+/// `value`, within 0 and `most`.
+UNSTRIDE_HOST_DEVICE constexpr int clamped(Index value, int most) {
+  return value < 0 ? 0 : value > most ? most : static_cast<int>(value);
+}
 
 /// The x < modulus with a*x = 1 modulo it, for a and modulus without common divisors.
 UNSTRIDE_HOST_DEVICE constexpr Index inverse(Index a, Index modulus) {

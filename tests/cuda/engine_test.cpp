@@ -70,10 +70,10 @@ class CudaEngine : public ::testing::Test {
   static void without_nvrtc() { setenv("UNSTRIDE_NVRTC", "/nowhere/libnvrtc.so", 1); }
   static void without_driver() { setenv("UNSTRIDE_CUDA_DRIVER", "/nowhere/libcuda.so", 1); }
 
-  std::string bundle_of(const LayerSpec& spec, const std::string& target) {
+  std::string bundle_of(const LayerSpec& spec, const std::string& target, const std::string& plan = {}) {
     const std::string path = root_ + "/kernels.bundle";
     BundleBuilder builder;
-    engine(CacheMode::off).precompile(spec, {.target = target}, &builder);
+    engine(CacheMode::off).precompile(spec, {.target = target, .plan = plan}, &builder);
     builder.write(path);
     return path;
   }
@@ -136,13 +136,20 @@ TEST_F(CudaEngine, ModeRequireNamesTheNearestEntryAndCompilesNothing) {
 }
 
 TEST_F(CudaEngine, ABundleServesAMachineWithoutNvrtc) {
-  const std::string bundle = bundle_of(small_layer(), "cuda:sm_90a");
-  without_nvrtc();
-  const Engine it = engine(CacheMode::require, {bundle});
-  const Kernel kernel = it.compile(small_layer(), {.target = "cuda"});
-  EXPECT_EQ(kernel.info().cache, "hit");
-  EXPECT_EQ(kernel.info().cache_where, bundle);
-  EXPECT_EQ(it.statistics().compilations, 0);
+  for (const std::string plan : {"", "ffma", "mma"}) {
+    SCOPED_TRACE(plan);
+    LayerSpec spec = small_layer();
+    if (plan == "mma") spec.math = Math::fast;
+    const WithFakes fakes;
+    const std::string bundle = bundle_of(spec, "cuda:sm_90a", plan);
+    without_nvrtc();
+    const Engine it = engine(CacheMode::require, {bundle});
+    const Kernel kernel = it.compile(spec, {.target = "cuda"});
+    EXPECT_TRUE(kernel.info().plan.starts_with(plan)) << kernel.info().plan;
+    EXPECT_EQ(kernel.info().cache, "hit");
+    EXPECT_EQ(kernel.info().cache_where, bundle);
+    EXPECT_EQ(it.statistics().compilations, 0);
+  }
 }
 
 TEST_F(CudaEngine, ABundleOfTheSameKernelsIsTheSameBytes) {

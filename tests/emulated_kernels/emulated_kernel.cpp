@@ -109,7 +109,8 @@ std::vector<T> EmulatedKernel::run(const LayerData<T>& data, const EmulatedRun& 
     emulator::launch(
         {.x = static_cast<unsigned>(launch.blocks),
          .threads = static_cast<unsigned>(launch.threads),
-         .shared_bytes = static_cast<std::size_t>(launch.shared_bytes)},
+         .shared_bytes = static_cast<std::size_t>(launch.shared_bytes),
+         .shared_touches_front = how.touching == Touching::front},
         how.schedule, [&] { kernel(arguments); }, chosen_blocks(launch.blocks, how.most_blocks));
 
   std::vector<T> dense;

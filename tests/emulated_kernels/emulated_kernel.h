@@ -22,7 +22,7 @@ struct Mutation {
 /// How one call is made. What the outputs are does not depend on it.
 struct EmulatedRun {
   emulator::Schedule schedule = emulator::Schedule::forward();
-  Touching touching = Touching::back;
+  Touching touching = Touching::back;          ///< which guard x, y and shared memory touch
   std::int64_t input_gap = 0, output_gap = 0;  ///< elements between rows
   std::int64_t output_padding = -1;            ///< -1: the spec's
   int tile = -1;                               ///< of the plan; -1: the one that a GPU would run

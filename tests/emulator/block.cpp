@@ -42,8 +42,8 @@ Block& running_block() {
   return *running;
 }
 
-void Block::run(unsigned threads, std::size_t shared_bytes, const std::function<void()>& kernel, Schedule& schedule) {
-  reset(threads, shared_bytes);
+void Block::run(const Grid& grid, const std::function<void()>& kernel, Schedule& schedule) {
+  reset(grid);
   kernel_ = &kernel;
   running = this;
   do
@@ -55,20 +55,22 @@ void Block::run(unsigned threads, std::size_t shared_bytes, const std::function<
     throw Failure(fmt::format("schedule {}: block {}: {}", schedule.name(), text(blockIdx), failure_));
 }
 
-void Block::reset(unsigned threads, std::size_t shared_bytes) {
+void Block::reset(const Grid& grid) {
+  const unsigned threads = grid.threads;
   count_ = threads;
   if (threads_.size() < threads) threads_.resize(threads);
   warps_.assign((threads + warp_size - 1) / warp_size, {});
   failure_.clear();
   mbarriers_.clear();
-  // The last byte touches the guard, as far as the alignment permits; what is between must stay poisoned.
+  // The last byte touches the guard, as far as the alignment permits, or the first one does; what is not shared memory
+  // must stay poisoned behind it.
   constexpr std::size_t alignment = 128;
-  shared_bytes_ = (shared_bytes + alignment - 1) / alignment * alignment;
+  shared_bytes_ = (grid.shared_bytes + alignment - 1) / alignment * alignment;
   if (shared_memory_.begin() == nullptr || shared_memory_.bytes() < shared_bytes_)
     shared_memory_ = MappedMemory(shared_bytes_);
-  shared_begin_ = shared_memory_.end() - shared_bytes_;
+  shared_begin_ = grid.shared_touches_front ? shared_memory_.begin() : shared_memory_.end() - shared_bytes_;
   poison(shared_memory_.begin(), shared_memory_.bytes());
-  shared_bytes_ = shared_bytes;
+  shared_bytes_ = grid.shared_bytes;
   for (unsigned i = 0; i < threads; ++i) {
     Thread& thread = threads_[i];
     thread.state = State::ready;

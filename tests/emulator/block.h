@@ -10,6 +10,7 @@
 
 #include "tests/emulator/failure.h"
 #include "tests/emulator/fiber.h"
+#include "tests/emulator/launch.h"
 #include "tests/emulator/mbarrier.h"
 #include "tests/emulator/place.h"
 #include "tests/emulator/schedule.h"
@@ -25,8 +26,8 @@ using Collective = void (*)(void* const* operands);
 
 class Block {
  public:
-  /// Runs `kernel` in this many threads, with this many bytes of shared memory. Throws Failure.
-  void run(unsigned threads, std::size_t shared_bytes, const std::function<void()>& kernel, Schedule& schedule);
+  /// Runs `kernel` in the threads of a block of the grid, with its shared memory. Throws Failure.
+  void run(const Grid& grid, const std::function<void()>& kernel, Schedule& schedule);
 
   // What the wrappers of device.h call, from inside a thread. A failure ends the block.
   unsigned char* shared() { return shared_begin_; }
@@ -91,7 +92,7 @@ class Block {
   Warp& warp_of_current();
 
   static void entry();
-  void reset(unsigned threads, std::size_t shared_bytes);
+  void reset(const Grid& grid);
   bool run_ready(Schedule& schedule);
   bool run_warp(unsigned warp, Schedule& schedule);
   bool release_block_barrier();

@@ -17,7 +17,7 @@ void launch(const Grid& grid, Schedule schedule, const std::function<void()>& ke
   for (const unsigned position : order) {
     const unsigned index = blocks.empty() ? position : blocks[position];
     blockIdx = {index % grid.x, index / grid.x % grid.y, index / grid.x / grid.y};
-    block.run(grid.threads, grid.shared_bytes, kernel, schedule);
+    block.run(grid, kernel, schedule);
   }
 }
 

@@ -15,6 +15,7 @@ struct Grid {
   unsigned x = 1, y = 1, z = 1;
   unsigned threads = 32;
   std::size_t shared_bytes = 0;
+  bool shared_touches_front = false;  ///< the guard before shared memory; else the one behind it
 };
 
 /// Runs all blocks, or only `blocks` (x + grid.x * (y + grid.y * z)) where that is not empty.

@@ -30,9 +30,20 @@ TEST(SharedMemory, WrittenBeyondItsEndIsAFailure) {
                  [] { dynamic_shared()[256 + thread()] = 0; });
 }
 
+TEST(SharedMemory, TouchedBeforeItsBeginningIsAFailureWhereItTouchesTheFront) {
+  expect_failure({.threads = 32, .shared_bytes = 200, .shared_touches_front = true},
+                 "reads memory that it may not touch", [] {
+                   volatile unsigned char value = dynamic_shared()[thread() - 1];
+                   static_cast<void>(value);
+                 });
+  expect_failure({.threads = 32, .shared_bytes = 256, .shared_touches_front = true},
+                 "shared memory was written beyond its 256 bytes", [] { dynamic_shared()[256 + thread()] = 0; });
+}
+
 TEST(SharedMemory, IsAlignedFor128Bytes) {
-  run_under_all_schedules({.threads = 32, .shared_bytes = 20},
-                          [] { EXPECT_EQ(reinterpret_cast<std::uintptr_t>(dynamic_shared()) % 128, 0u); });
+  for (const bool front : {false, true})
+    run_under_all_schedules({.threads = 32, .shared_bytes = 20, .shared_touches_front = front},
+                            [] { EXPECT_EQ(reinterpret_cast<std::uintptr_t>(dynamic_shared()) % 128, 0u); });
 }
 
 TEST(GlobalMemory, TouchedBeyondItsEndIsAFailure) {

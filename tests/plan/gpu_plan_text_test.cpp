@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "codegen/plan/gpu_planner.h"
@@ -24,13 +25,20 @@ std::string message(const std::function<void()>& call) {
 }
 
 TEST(GpuPlanText, ReadsBackEveryTileThatIsEnumerated) {
-  for (const LayerSpec& spec :
-       {layer(512, 256, 16, 8), layer(2, 3, 7, 3), layer(1026, 1, 1024, 256), layer(1, 2, 4, 2)}) {
-    const GpuProblem problem(spec, hopper());
-    for (const GpuStrategy* strategy : gpu_strategies())
-      for (const GpuTile& tile : strategy->enumerate(problem))
-        EXPECT_EQ(parse_gpu_plan(plan::to_string(tile)).tiles, std::vector{tile});
-  }
+  std::set<std::string_view> seen;
+  for (LayerSpec spec : {layer(512, 256, 16, 8), layer(2, 3, 7, 3), layer(1026, 1, 1024, 256), layer(1, 2, 4, 2)})
+    for (const Math math : {Math::strict, Math::fast}) {
+      spec.math = math;
+      const GpuProblem problem(spec, hopper());
+      for (const GpuStrategy* strategy : gpu_strategies())
+        for (const GpuTile& tile : strategy->enumerate(problem)) {
+          const std::string text = plan::to_string(tile);
+          SCOPED_TRACE(text);
+          ASSERT_NO_THROW(EXPECT_EQ(parse_gpu_plan(text).tiles, std::vector{tile}));
+          seen.insert(strategy->name);
+        }
+    }
+  EXPECT_EQ(seen.size(), gpu_strategies().size());
 }
 
 TEST(GpuPlanText, ReadsBackSeveralTiles) {
