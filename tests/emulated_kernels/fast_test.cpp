@@ -12,28 +12,10 @@
 #include "tests/kernels/seeds.h"
 #include "tests/kernels/sweep_design.h"
 #include "tests/oracle/comparison.h"
+#include "tests/oracle/fast_math_bound.h"
 
 namespace unstride::testing {
 namespace {
-
-// The table of docs/spec.md: what rounding of the operands, of the prologue's results and of the output lose.
-struct Bound {
-  double operands, prologue, output, smallest;
-
-  static Bound of(DType dtype) {
-    if (dtype == DType::bfloat16) return {0, 0x1p-8, 0x1p-8, 0x1p-133};
-    if (dtype == DType::float16) return {0, 0x1p-11, 0x1p-11, 0x1p-24};
-    return {0x1p-10 + 0x1p-22, 0, 0, 0};
-  }
-};
-
-double relative_bound(const LayerSpec& spec) {
-  const Bound bound = Bound::of(spec.dtype);
-  const gpu::Polyphase polyphase = {spec.stride, spec.dilation, spec.kernel_size};
-  const auto products = static_cast<double>(polyphase.max_taps() * spec.in_channels_per_group());
-  const bool leaky = spec.prologue.op == Activation::Op::leaky_relu;
-  return (products + 20) * 0x1p-22 + bound.operands + (leaky ? bound.prologue : 0);
-}
 
 template <typename T>
 std::vector<double> doubles(const std::vector<T>& values, bool absolute) {
@@ -56,11 +38,8 @@ template <typename T>
 ::testing::AssertionResult within_bound(const LayerData<T>& data, const std::vector<T>& y) {
   const std::vector<double> exact = in_double(data, false), magnitude = in_double(data, true);
   if (y.size() != exact.size()) return ::testing::AssertionFailure() << y.size() << " outputs";
-  const Bound bound = Bound::of(data.spec.dtype);
-  const double relative = relative_bound(data.spec);
   for (std::size_t i = 0; i < y.size(); ++i) {
-    const double sum = relative * magnitude[i] + 1e-30;
-    const double allowed = sum + bound.output * (std::fabs(exact[i]) + sum) + bound.smallest;
+    const double allowed = fast_math_bound(data.spec, exact[i], magnitude[i]) + 1e-30;
     const double error = std::fabs(value_of(y[i]) - exact[i]);
     if (!(error <= allowed))
       return ::testing::AssertionFailure()

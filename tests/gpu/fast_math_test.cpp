@@ -2,19 +2,12 @@
 #include <cmath>
 
 #include "tests/gpu/gpu_testing.h"
+#include "tests/oracle/fast_math_bound.h"
 
 namespace unstride::testing {
 namespace {
 
 using GpuFast = OnGpu;
-
-// |error| <= bound * sum |x||w|, docs/spec.md: products of a type with so many significant bits, sums in float32.
-double bound_of(DType dtype, std::int64_t products) {
-  const double product = dtype == DType::float32 ? 0x1p-10 : 0;  // tf32 rounds both operands to 11 bits
-  const double sum = static_cast<double>(products + 2) * 0x1p-23;
-  const double output = dtype == DType::float16 ? 0x1p-11 : dtype == DType::bfloat16 ? 0x1p-8 : 0;
-  return product + sum + output;
-}
 
 template <typename T>
 void expect_within_bounds(LayerSpec spec, std::int64_t batch, std::int64_t length) {
@@ -42,14 +35,13 @@ void expect_within_bounds(LayerSpec spec, std::int64_t batch, std::int64_t lengt
     widen(data.b, into.b, absolute);
   }
   const std::int64_t row = kernel.output_length(length);
-  const double bound = bound_of(spec.dtype, spec.in_channels_per_group() * spec.kernel_size / spec.stride + 1);
   tools::SplitMix64 random(7);
   for (int k = 0; k < 2000; ++k) {
     const std::int64_t n = random.below(batch), channel = random.below(spec.out_channels), o = random.below(row);
     const double got =
         static_cast<double>(value_of(y[static_cast<std::size_t>((n * spec.out_channels + channel) * row + o)]));
     const double expected = wide.oracle().output(n, channel, o), size = sizes.oracle().output(n, channel, o);
-    ASSERT_LE(std::abs(got - expected), bound * size + 0x1p-24)
+    ASSERT_LE(std::abs(got - expected), fast_math_bound(spec, expected, size) + 1e-30)
         << "y[" << n << "," << channel << "," << o << "]: " << describe(kernel, data);
   }
 }
