@@ -6,7 +6,7 @@
 // element; weights lie in the order of fragments, a few stages of them, and come by asynchronous copies.
 //
 // Warps share a block's columns, its rows, and for small grids its reduction: slices are then added in a fixed order,
-// so that results are the same from run to run. Taps that a phase lacks are multiplied as zeros.
+// so that results are the same from run to run. The one tap that some phases lack is multiplied as zeros in these.
 #pragma once
 
 #include "templates/cuda/activation.h"
@@ -239,13 +239,15 @@ class Mma {
   }
 
   __device__ __forceinline__ void multiply(int chunk, float (&sums)[warp_sixteens][warp_groups][4]) const {
+    constexpr bool is_last_shorter = taps % tap_block != 0;
+    const int present = is_last_shorter ? clamped(taps - first_tap(chunk), tap_block) : tap_block;
     const unsigned* weights = weights_of(chunk) + 4 * lane;
     const unsigned* inputs =
         inputs_of(chunk) + lane % 4 * input_pitch + halo + column_warp * 16 * warp_sixteens + lane / 4;
 #pragma unroll 1
     for (int slab = depth_warp * tile.slabs; slab < (depth_warp + 1) * tile.slabs; ++slab)
 #pragma unroll(tap_block <= 4 ? tap_block : 1)
-      for (int tap = 0; tap < tap_block; ++tap) {
+      for (int tap = 0; tap < present; ++tap) {
         const unsigned* x = inputs + slab * 16 * input_pitch - tap * input_step;
         const unsigned* w = weights + (slab * tap_block + tap) * packed.piece_words;
         unsigned a[2][warp_sixteens][4];

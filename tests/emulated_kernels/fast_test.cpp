@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "tests/emulated_kernels/emulated_kernel.h"
 #include "tests/kernels/random_layers.h"
@@ -101,6 +103,44 @@ TYPED_TEST(EmulatedFastMath, OnTensorCoresIsWithinItsBound) {
   std::uint64_t seed = 0;
   for (const LayerSpec& spec : layers())
     for (const std::int64_t length : {2, 70}) this->check(this->fast(spec), "mma", 2, length, ++seed);
+}
+
+// An infinite input, and which outputs it may reach: those of its taps, and of the one that some phases lack.
+template <typename T>
+void expect_infinity_stays_where_it_may(const LayerSpec& spec, const std::string& plan) {
+  SCOPED_TRACE(to_json(spec) + plan);
+  constexpr std::int64_t length = 50, at = 20;
+  LayerData<T> data(spec, 1, length);
+  data.x[at] = stored<T>(std::numeric_limits<double>::infinity());
+  const std::vector<T> y = EmulatedKernel(spec, "cuda:sm_80", plan).run(data);
+  const std::int64_t outputs = data.oracle().output_length();
+  const std::int64_t tap_step = spec.stride / std::gcd(spec.stride, spec.dilation);
+  const std::int64_t multiplied = (spec.kernel_size + tap_step - 1) / tap_step * tap_step;
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    const std::int64_t from_it = o + spec.padding - at * spec.stride, tap = from_it / spec.dilation;
+    const bool of_a_tap = from_it >= 0 && from_it % spec.dilation == 0;
+    for (std::int64_t channel = 0; channel < spec.out_channels; ++channel) {
+      const bool finite = std::isfinite(value_of(y[static_cast<std::size_t>(channel * outputs + o)]));
+      if (of_a_tap && tap < spec.kernel_size)
+        EXPECT_FALSE(finite) << "output " << o << " of channel " << channel;
+      else if (!of_a_tap || tap >= multiplied)
+        EXPECT_TRUE(finite) << "output " << o << " of channel " << channel;
+    }
+  }
+}
+
+TYPED_TEST(EmulatedFastMath, AnInfinityReachesTheOutputsThatTheSpecNamesAndNoOther) {
+  LayerSpec one = this->fast(layer(24, 10, 7, 3)), dilated = this->fast(layer(24, 10, 10, 4));
+  one.padding = 2;
+  dilated.dilation = 3;
+  for (const LayerSpec& spec : {one, dilated}) {
+    expect_infinity_stays_where_it_may<TypeParam>(spec, "mma");
+    // Three taps, two at a time: there is no fourth.
+    expect_infinity_stays_where_it_may<TypeParam>(
+        spec,
+        "mma order=channels columns=32 inner_tiles=2 outer_tiles=2 column_warps=2 row_warps=1 depth_warps=1 slabs=1 "
+        "tap_block=2 stages=2 blocks_per_multiprocessor=1");
+  }
 }
 
 TYPED_TEST(EmulatedFastMath, OfSmallLayersIsWithinItsBound) {

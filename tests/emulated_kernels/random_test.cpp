@@ -1,6 +1,7 @@
 // Random layers, larger than the sweep's, in the emulator.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdio>
 
 #include "tests/emulated_kernels/emulated_kernel.h"
@@ -11,14 +12,16 @@
 namespace unstride::testing {
 namespace {
 
+constexpr std::array targets = {"cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"};
 constexpr int layers_per_seed = 12;
 constexpr std::int64_t compared_outputs = 400;
 constexpr std::int64_t largest_work = 3'000'000;  // multiply-adds of one layer
 
 template <typename T>
-void check(const LayerSpec& spec, std::int64_t batch, std::int64_t length, std::uint64_t seed) {
+void check(const LayerSpec& spec, const std::string& target, std::int64_t batch, std::int64_t length,
+           std::uint64_t seed) {
   const LayerData<T> data(spec, batch, length, seed);
-  const EmulatedKernel kernel(spec, "cuda:sm_90a");
+  const EmulatedKernel kernel(spec, target);
   for (int tile = 0; tile < kernel.tiles(); ++tile) {
     const EmulatedRun how = {
         .schedule = emulator::Schedule::shuffled(seed),
@@ -35,11 +38,12 @@ TEST(EmulatedRandomLayers, EqualTheStrictChainBitForBit) {
     SCOPED_TRACE("repeat with UNSTRIDE_TEST_SEED=" + std::to_string(seed));
     RandomLayers draw(seed);
     for (int i = 0; i < layers_per_seed; ++i) {
-      const LayerSpec spec = draw.layer();
+      const LayerSpec spec = draw.one_in(3) ? draw.dilated_layer() : draw.layer();
+      const std::string target = targets[static_cast<std::size_t>(draw.between(0, std::ssize(targets) - 1))];
       const std::int64_t length = draw.length(spec, largest_work), batch = draw.between(1, 2);
       SCOPED_TRACE(to_json(spec));
       with_element(spec.dtype, [&](auto element) {
-        check<decltype(element)>(spec, batch, length, seed + static_cast<std::uint64_t>(i));
+        check<decltype(element)>(spec, target, batch, length, seed + static_cast<std::uint64_t>(i));
       });
       if (::testing::Test::HasFatalFailure()) return;
     }

@@ -46,6 +46,16 @@ class RandomLayers {
     return spec;
   }
 
+  /// A few taps that dilation takes far apart.
+  LayerSpec dilated_layer() {
+    LayerSpec spec = layer();
+    spec.kernel_size = between(1, 6);
+    spec.dilation = between(7, 400);
+    spec.output_padding = between(0, std::max(spec.stride, spec.dilation) - 1);
+    spec.padding = between(0, (spec.dilation * (spec.kernel_size - 1) + 1) / 2);
+    return spec;
+  }
+
   /// An input length that keeps the layer's multiply-adds below this, if any does.
   std::int64_t length(const LayerSpec& spec, std::int64_t largest_work) {
     const std::int64_t work_per_input = spec.weight_count();
