@@ -9,9 +9,10 @@ namespace unstride::plan {
 CallCost call_cost(const CpuProblem& problem, const CpuPlan& plan, std::int64_t most_columns) {
   const std::int64_t most = std::max<std::int64_t>(2, std::min({most_columns, plan.column_block, nominal_columns}));
   const auto predict = [&](std::int64_t columns) { return strategy_of(plan).predict(problem, plan, columns); };
-  const double half = predict(most / 2), whole = predict(most);
+  const std::int64_t fewer = most / 2;
+  const double half = predict(fewer), whole = predict(most);
   CallCost cost;
-  cost.column = (whole - half) / static_cast<double>(most - most / 2);
+  cost.column = (whole - half) / static_cast<double>(most - fewer);
   cost.column = std::clamp(cost.column, 0.0, whole / static_cast<double>(most));
   cost.block = whole - cost.column * static_cast<double>(most);
   // Each block has all weights come again, from the second-level cache or from beyond it, where threads that do so at

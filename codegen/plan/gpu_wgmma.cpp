@@ -12,7 +12,6 @@ namespace {
 
 using gpu::MmaWeights;
 using gpu::WgmmaTile;
-using support::ceil_div;
 
 // A fragment for each tap waits in registers.
 constexpr std::int64_t most_taps = 8;

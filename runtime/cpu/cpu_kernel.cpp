@@ -62,8 +62,8 @@ class Call {
 
  private:
   struct alignas(64) Share {
-    std::atomic<std::int64_t> next;
-    std::int64_t end;
+    std::atomic<std::int64_t> next = 0;
+    std::int64_t end = 0;
   };
   static constexpr int most_shares = 64;
 

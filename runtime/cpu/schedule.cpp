@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include "support/checked_math.h"
 
@@ -34,7 +33,7 @@ class Divider {
   Divider(const plan::CpuProblem& problem, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry,
           const plan::CallCost& cost, std::int64_t batch, std::int64_t columns)
       : cost_(cost),
-        outer_(batch * problem.spec.groups),
+        outer_(std::max<std::int64_t>(1, batch * problem.spec.groups)),
         columns_(columns),
         fewest_(ceil_div(columns, plan.column_block)) {
     // A block of few columns is mostly tail and repeated reach.
@@ -58,10 +57,9 @@ class Divider {
 
   Division for_threads(std::int64_t threads) const {
     // Fewest, evenly shared, and some for each thread.
-    const std::int64_t even = threads / std::gcd(threads, outer_);
     Division best;
     double least = std::numeric_limits<double>::infinity();
-    for (const std::int64_t blocks : {fewest_, round_up(fewest_, even), ceil_div(threads, outer_),
+    for (const std::int64_t blocks : {fewest_, round_up(fewest_, threads), ceil_div(threads, outer_),
                                       ceil_div(2 * threads, outer_), ceil_div(4 * threads, outer_)}) {
       if (blocks < fewest_ || blocks > most_) continue;
       for (std::int64_t chunks = 1; chunks <= std::min(row_tiles_, 4 * threads); ++chunks) {
@@ -115,7 +113,7 @@ Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, co
 
   result.items = divider.outer() * arguments.column_blocks * arguments.row_chunks;
   result.threads = static_cast<int>(std::min<std::int64_t>(result.threads, result.items));
-  result.grain = std::max<std::int64_t>(1, result.items / (result.threads * 8));
+  result.grain = std::max<std::int64_t>(1, result.items / (std::int64_t{8} * result.threads));
   return result;
 }
 
