@@ -66,7 +66,7 @@ std::string layer_checks(const plan::GpuProblem& problem) {
 }
 
 std::string tile_text(const plan::GpuProblem& problem, const plan::GpuTile& any, std::size_t index) {
-  const plan::GpuLaunch launch = plan::strategy_of(any).launch(problem, any, 1, 1);
+  const plan::GpuLaunch launch = plan::launch_of(problem, any, 1, 1);
   return std::visit(
       [&]<typename Tile>(const Tile& tile) {
         using Text = plan::GpuTileText<Tile>;

@@ -41,7 +41,7 @@ int registers(const GpuProblem& problem, const FfmaTile& tile) {
   int others = 32;
   if (problem.polyphase.max_taps() > 2) others += 6;
   if (problem.polyphase.max_taps() > 4) others += 6;
-  if (tile.phase_tiles(problem.layer) > 1) others += 12;
+  if (tile.shape().phase_tiles(problem.layer) > 1) others += 12;
   if (problem.layer.in_channels % tile.channel_block != 0) others += 6;
   return words * (tile.rows * columns + window + tile.rows + held_inputs(problem, tile)) + others;
 }
@@ -160,13 +160,6 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
   return tiles;
 }
 
-GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
-  const FfmaTile& tile = tile_of(any);
-  return {.blocks = tile.blocks(problem.layer, batch, columns),
-          .threads = tile.threads(),
-          .shared_bytes = tile.shared_bytes(problem.layer)};
-}
-
 // Cycles of one block for one tap of one channel, alone on a multiprocessor and with others beside it.
 struct StepCycles {
   double alone, shared;
@@ -212,7 +205,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
 
   // Outputs through shared memory, and what a block waits for at its start and end.
   const double outputs =
-      static_cast<double>(tile.channels() * std::min<std::int64_t>(tile.phases(), problem.spec.stride)) *
+      static_cast<double>(tile.shape().channels * std::min<std::int64_t>(tile.shape().phases, problem.spec.stride)) *
       tile.columns();
   const double ends = 2000 + outputs / 32 * 0.8;
   const double chunk_steps =
@@ -257,6 +250,6 @@ std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
 
 }  // namespace
 
-const GpuStrategy ffma = {GpuTileText<FfmaTile>::name, enumerate, why_illegal, predict, launch_of, weight_layout};
+const GpuStrategy ffma = {GpuTileText<FfmaTile>::name, enumerate, why_illegal, predict, weight_layout};
 
 }  // namespace unstride::plan

@@ -117,13 +117,6 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
   return tiles;
 }
 
-GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
-  const MmaTile& tile = tile_of(any);
-  return {.blocks = tile.blocks(problem.layer, batch, columns),
-          .threads = tile.threads(),
-          .shared_bytes = tile.shared_bytes(problem.layer)};
-}
-
 double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
   const MmaTile& tile = tile_of(any);
   const GpuTarget& target = problem.target;
@@ -173,6 +166,6 @@ std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
 
 }  // namespace
 
-const GpuStrategy mma = {GpuTileText<MmaTile>::name, enumerate, why_illegal, predict, launch_of, weight_layout};
+const GpuStrategy mma = {GpuTileText<MmaTile>::name, enumerate, why_illegal, predict, weight_layout};
 
 }  // namespace unstride::plan

@@ -1,8 +1,8 @@
 // The decisions behind a GPU kernel: one strategy, and a few of its tiles. All are compiled together, and a call runs
 // the one that is predicted to take least time for its batch and columns: a new length never compiles.
 //
-// Tiles are the structs of templates/cuda/configuration.h. GpuTileText says what they and their fields are called, once
-// for the plan's text, for its parser and for the generated source.
+// Tiles are structs of templates/cuda (ffma_tile.h and others). GpuTileText says what they and their fields are called,
+// once for the plan's text, for its parser and for the generated source.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "codegen/plan/plan_fields.h"
-#include "templates/cuda/configuration.h"
+#include "templates/cuda/depthwise_tile.h"
+#include "templates/cuda/ffma_tile.h"
 #include "templates/cuda/wgmma_tile.h"
 
 namespace unstride::plan {

@@ -140,7 +140,7 @@ std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
   text += fmt::format("polyphase   {} phases with {} taps at most, {} with the bias alone, reach {}\n", p.phases(),
                       p.max_taps(), p.stride - p.phases(), p.reach());
   for (std::size_t i = 0; i < choice.plan.tiles.size(); ++i) {
-    const GpuLaunch launch = strategy_of(choice.plan.tiles[i]).launch(problem, choice.plan.tiles[i], 1, 1);
+    const GpuLaunch launch = launch_of(problem, choice.plan.tiles[i], 1, 1);
     text += fmt::format("variant {}   {}\n  block     {} threads, {} bytes of shared memory\n", i,
                         to_string(choice.plan.tiles[i]), launch.threads, launch.shared_bytes);
   }
@@ -149,7 +149,7 @@ std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
     const std::size_t i = variant_for(problem, choice.plan, batch, columns);
     const GpuTile& tile = choice.plan.tiles[i];
     text += fmt::format("  {:2} x {:6}: {}, {}, {:.1f}\n", batch, columns, i,
-                        strategy_of(tile).launch(problem, tile, batch, columns).blocks,
+                        launch_of(problem, tile, batch, columns).blocks,
                         strategy_of(tile).predict(problem, tile, batch, columns));
   }
   if (!choice.candidates.empty())

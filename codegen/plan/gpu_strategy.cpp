@@ -33,6 +33,14 @@ void require_within_limits(const LayerSpec& spec, const Polyphase& polyphase) {
     refuse("kernel_size", spec.kernel_size, "output channels of a group times phases that have taps", most);
 }
 
+// Plans name the threads of depthwise; others have them follow from what they name.
+int threads_of(const gpu::DepthwiseTile& tile) {
+  return tile.threads;
+}
+int threads_of(const auto& tile) {
+  return tile.threads();
+}
+
 gpu::Element element_of(DType dtype) {
   switch (dtype) {
     case DType::float64:
@@ -86,6 +94,16 @@ std::span<const GpuStrategy* const> gpu_strategies() {
 const GpuStrategy& strategy_of(const GpuTile& tile) {  // without allocation: a launch asks for it
   const std::string_view name = std::visit([]<typename Tile>(const Tile&) { return GpuTileText<Tile>::name; }, tile);
   return *std::ranges::find(strategies, name, [](const GpuStrategy* s) { return s->name; })[0];
+}
+
+GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
+  return std::visit(
+      [&](const auto& tile) {
+        return GpuLaunch{.blocks = tile.blocks(problem.layer, batch, columns),
+                         .threads = threads_of(tile),
+                         .shared_bytes = tile.shared_bytes(problem.layer)};
+      },
+      any);
 }
 
 std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan) {

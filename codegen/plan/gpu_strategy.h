@@ -26,14 +26,6 @@ struct GpuProblem {
   std::int64_t element_bytes() const { return gpu::size_of(layer.element); }
 };
 
-/// How a tile is launched for a batch and a number of columns (Columns of codegen/plan/polyphase.h).
-struct GpuLaunch {
-  std::int64_t blocks = 0;  ///< a one-dimensional grid; 0: nothing to do
-  int threads = 0;
-  std::int64_t shared_bytes = 0;     ///< dynamic
-  std::int64_t workspace_bytes = 0;  ///< of Arguments::workspace
-};
-
 struct GpuStrategy {
   std::string_view name;
   /// Every tile worth trying; empty when the strategy cannot compute the layer.
@@ -42,7 +34,6 @@ struct GpuStrategy {
   std::string (*why_illegal)(const GpuProblem&, const GpuTile&);
   /// Predicted microseconds of one call, weights in the second-level cache.
   double (*predict)(const GpuProblem&, const GpuTile&, std::int64_t batch, std::int64_t columns);
-  GpuLaunch (*launch)(const GpuProblem&, const GpuTile&, std::int64_t batch, std::int64_t columns);
   /// Names the order of packed weights: tiles with different names can't be variants of one kernel.
   std::string (*weight_layout)(const GpuProblem&, const GpuTile&);
 };
@@ -51,6 +42,16 @@ extern const GpuStrategy ffma, gpu_depthwise, mma, wgmma;
 
 std::span<const GpuStrategy* const> gpu_strategies();
 const GpuStrategy& strategy_of(const GpuTile& tile);
+
+/// How a tile is launched for a batch and a number of columns (Columns of codegen/plan/polyphase.h).
+struct GpuLaunch {
+  std::int64_t blocks = 0;  ///< a one-dimensional grid; 0: nothing to do
+  int threads = 0;
+  std::int64_t shared_bytes = 0;     ///< dynamic
+  std::int64_t workspace_bytes = 0;  ///< of Arguments::workspace
+};
+
+GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& tile, std::int64_t batch, std::int64_t columns);
 
 /// Names the arrangement of a plan's packed weights: kernels of one layer whose names are equal can share them.
 std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan);

@@ -103,13 +103,6 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
   return tiles;
 }
 
-GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
-  const WgmmaTile& tile = tile_of(any);
-  return {.blocks = tile.blocks(problem.layer, batch, columns),
-          .threads = tile.threads(),
-          .shared_bytes = tile.shared_bytes(problem.layer)};
-}
-
 double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
   const WgmmaTile& tile = tile_of(any);
   const gpu::MmaTile products = tile.products();
@@ -126,7 +119,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double busy = std::max(multiplying, fetching) + 60;
   const double alone = std::max(busy, 900.0);  // one stage's inputs are on their way at a time
   // Outputs of a block that has not all phases lie apart in memory: each takes a sector of its own.
-  const double apart = products.phase_tiles(problem.layer) > 1 ? 8 : 1;
+  const double apart = products.shape().phase_tiles(problem.layer) > 1 ? 8 : 1;
   const double ends = 3000 + apart * rows * products.columns / 32;
 
   const double slots = static_cast<double>(target.multiprocessors) * tile.blocks_per_multiprocessor;
@@ -153,6 +146,6 @@ std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
 
 }  // namespace
 
-const GpuStrategy wgmma = {GpuTileText<WgmmaTile>::name, enumerate, why_illegal, predict, launch_of, weight_layout};
+const GpuStrategy wgmma = {GpuTileText<WgmmaTile>::name, enumerate, why_illegal, predict, weight_layout};
 
 }  // namespace unstride::plan

@@ -18,16 +18,11 @@ plan::GpuProblem on_device(plan::GpuProblem problem, const DeviceProperties& dev
   return problem;
 }
 
-plan::GpuLaunch launch_of(const plan::GpuProblem& problem, const plan::GpuTile& tile, std::int64_t batch,
-                          std::int64_t columns) {
-  return plan::strategy_of(tile).launch(problem, tile, batch, columns);
-}
-
 // Shared memory depends on the tile alone.
 std::vector<FunctionRequest> requests_of(const plan::GpuProblem& problem, const plan::GpuPlan& plan) {
   std::vector<FunctionRequest> requests;
   for (std::size_t k = 0; k < plan.tiles.size(); ++k)
-    requests.push_back({kernel_symbol(k), launch_of(problem, plan.tiles[k], 1, 1).shared_bytes});
+    requests.push_back({kernel_symbol(k), plan::launch_of(problem, plan.tiles[k], 1, 1).shared_bytes});
   return requests;
 }
 
@@ -59,7 +54,7 @@ void CudaKernel::run(const RunArguments& run) const {
 
   const std::int64_t columns = gpu::columns_of(problem_.layer, run.output_length);
   const std::size_t variant = plan::variant_for(problem_, plan_, run.batch, columns);
-  const plan::GpuLaunch launch = launch_of(problem_, plan_.tiles[variant], run.batch, columns);
+  const plan::GpuLaunch launch = plan::launch_of(problem_, plan_.tiles[variant], run.batch, columns);
   if (launch.blocks == 0) return;
   if (launch.workspace_bytes > 0)
     throw Error(fmt::format("cuda: plan \"{}\" needs {} bytes of workspace, which this version does not provide",

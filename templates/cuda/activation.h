@@ -1,8 +1,8 @@
 // Prologue and epilogue, with the same operations as on a CPU (codegen/cpu/emitter.cpp) and so the same bits.
 #pragma once
 
-#include "templates/cuda/configuration.h"
 #include "templates/cuda/device.h"
+#include "templates/cuda/layer.h"
 
 namespace unstride::gpu {
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "templates/cuda/activation.h"
+#include "templates/cuda/depthwise_tile.h"
 #include "templates/cuda/element.h"
 #include "templates/cuda/interleave.h"
 

@@ -1,8 +1,8 @@
 // Elements of x and y, and the sums that they become: widening is exact, rounding is to the nearest, ties to even.
 #pragma once
 
-#include "templates/cuda/configuration.h"
 #include "templates/cuda/device.h"
+#include "templates/cuda/layer.h"
 
 namespace unstride::gpu {
 

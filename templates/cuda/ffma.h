@@ -20,6 +20,7 @@ class Ffma {
   using X = Stored<layer.element>;
 
   static constexpr Polyphase polyphase = layer.polyphase();
+  static constexpr BlockShape shape = tile.shape();
   static constexpr int threads = tile.threads();
   static constexpr int rows = tile.rows, columns = 4 * tile.column_groups;
   static constexpr int taps = polyphase.max_taps();
@@ -46,10 +47,7 @@ class Ffma {
 
   const Arguments& arguments;
   T* const shared = reinterpret_cast<T*>(dynamic_shared());
-  Index input_row, output_row;  // of the group's first channel: batch and group
-  int group;
-  int first_channel, first_phase;  // of the tile
-  Index first_column;              // of the tile
+  const BlockPlace place;
   int column_thread, row_thread, other_thread;
 
   __device__ __forceinline__ int own_channel() const {
@@ -60,19 +58,8 @@ class Ffma {
   }
 
  public:
-  __device__ __forceinline__ explicit Ffma(const Arguments& a) : arguments(a) {
-    // Neighbouring blocks share columns: their inputs are read at about the same time.
-    constexpr unsigned row_tiles = tile.row_tiles(layer), phase_tiles = tile.phase_tiles(layer);
-    const unsigned column_tiles = tile.column_tiles(a.columns);
-    const unsigned row_tile = blockIdx.x % row_tiles, rest = blockIdx.x / row_tiles;
-    const unsigned batch_and_group = rest / column_tiles;
-    first_phase = row_tile % phase_tiles * tile.phases();
-    first_channel = row_tile / phase_tiles * tile.channels();
-    first_column = layer.first_column() + Index{rest % column_tiles} * tile.columns();
-    group = batch_and_group % static_cast<unsigned>(layer.groups);
-    input_row = Index{batch_and_group} * layer.in_channels;
-    output_row = Index{batch_and_group} * layer.out_channels;
-
+  __device__ __forceinline__ explicit Ffma(const Arguments& a)
+      : arguments(a), place(BlockPlace::of<layer, shape>(blockIdx.x, a.columns)) {
     const int thread = threadIdx.x;
     column_thread = thread % tile.column_threads;
     row_thread = thread / tile.column_threads % tile.row_threads;
@@ -145,13 +132,13 @@ class Ffma {
     commit_copies();
   }
   __device__ __forceinline__ int outer_row(int row) const {
-    return (tile.order == Rows::channels ? first_phase : first_channel) + row / inner_rows;
+    return (tile.order == Rows::channels ? place.phase : place.channel) + row / inner_rows;
   }
   __device__ __forceinline__ int inner_row(int row) const {
-    return (tile.order == Rows::channels ? first_channel : first_phase) + row % inner_rows;
+    return (tile.order == Rows::channels ? place.channel : place.phase) + row % inner_rows;
   }
   __device__ __forceinline__ const T* source_of_row(int row) const {
-    return static_cast<const T*>(arguments.weights) + group * packed.group_elements(layer) +
+    return static_cast<const T*>(arguments.weights) + place.group * packed.group_elements(layer) +
            outer_row(row) * packed.inner(layer) + inner_row(row);
   }
   __device__ __forceinline__ void copy_piece(T* to, const T* from, int row, Index first_step, int step) const {
@@ -160,9 +147,9 @@ class Ffma {
     copy_async<weight_vector * sizeof(T)>(to, exists ? from + step * packed.rows(layer) : arguments.weights, exists);
   }
 
-  // Position p of a chunk's inputs is input first_column - halo - first_tap*input_step + p.
+  // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p.
   __device__ __forceinline__ Index first_input(int chunk) const {
-    return first_column - halo - Index{first_tap(chunk)} * input_step;
+    return place.column - halo - Index{first_tap(chunk)} * input_step;
   }
   /// The positions that lie in x.
   struct Positions {
@@ -180,7 +167,7 @@ class Ffma {
     const Positions positions = positions_of(chunk);
     const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
     const Index first =
-        (input_row + first_input_channel(chunk) + team) * arguments.input_pitch + first_input(chunk) + lane;
+        (place.input_row + first_input_channel(chunk) + team) * arguments.input_pitch + first_input(chunk) + lane;
     const X* x = static_cast<const X*>(arguments.x);
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
@@ -211,9 +198,9 @@ class Ffma {
     for (int r = 0; r < rows; ++r) {
       T bias = 0;
       if constexpr (layer.bias) {
-        const int channel = first_channel + own_channel() + (tile.order == Rows::channels ? r : 0);
+        const int channel = place.channel + own_channel() + (tile.order == Rows::channels ? r : 0);
         if (channel < layer.out_channels)
-          bias = static_cast<const T*>(arguments.bias)[group * layer.out_channels + channel];
+          bias = static_cast<const T*>(arguments.bias)[place.group * layer.out_channels + channel];
       }
 #pragma unroll
       for (int c = 0; c < columns; ++c) sums[r][c] = bias;
@@ -224,7 +211,7 @@ class Ffma {
   __device__ __forceinline__ int rows_with_all_taps() const {
     constexpr Index remainder = layer.kernel_size % polyphase.tap_step();
     constexpr int phases = remainder == 0 ? polyphase.phases() : min(remainder, polyphase.phases());
-    const int left = phases - first_phase - own_phase();
+    const int left = phases - place.phase - own_phase();
     return tile.order == Rows::phases ? left : left > 0 ? rows : 0;
   }
 
@@ -238,11 +225,11 @@ class Ffma {
     const int whole_groups = tap_chunks == 1 || has_last ? groups - first_group : tap_block / 4;
     const int own_row = (other_thread * tile.row_threads + row_thread) * rows;
     const T* weights = weights_of(chunk) + own_row;
-    const int phase = first_phase + own_phase();  // past the last one, inputs are read as the first one does
+    const int phase = place.phase + own_phase();  // past the last one, inputs are read as the first one does
     const Index delay = phases.max_delay() > 0 && phase < phases.phases() ? phases.delay(phase) : 0;
     FfmaInputs<layer, tile> inputs(arguments, inputs_of(chunk) + halo + 4 * column_thread,
-                                   input_row + first_input_channel(chunk),
-                                   first_column + 4 * column_thread - Index{first_tap(chunk)} * input_step, delay);
+                                   place.input_row + first_input_channel(chunk),
+                                   place.column + 4 * column_thread - Index{first_tap(chunk)} * input_step, delay);
 
 #pragma unroll(unrolled_channels)
     for (int channel = 0; channel < channels_of(chunk); ++channel) {
@@ -295,30 +282,30 @@ class Ffma {
 
   __device__ __forceinline__ void store(const T (&sums)[rows][columns]) const {
     using Interleaved =
-        Interleave<layer, tile.phases(), tile.phase_tiles(layer) == 1, 4 * tile.column_threads, threads>;
+        Interleave<layer, shape.phases, shape.phase_tiles(layer) == 1, 4 * tile.column_threads, threads>;
     static_assert(Interleaved::pitch == tile.output_pitch());
     constexpr int fitting = tile.shared_elements(layer) / Interleaved::pitch;
-    constexpr int channels = fitting < tile.channels() ? fitting : tile.channels();
+    constexpr int channels = fitting < shape.channels ? fitting : shape.channels;
 #pragma unroll
     for (int g = 0; g < tile.column_groups; ++g) {
-      const Index column = first_column + g * 4 * tile.column_threads;
+      const Index column = place.column + g * 4 * tile.column_threads;
 #pragma unroll 1
-      for (int first = 0; first < tile.channels(); first += channels) {
+      for (int first = 0; first < shape.channels; first += channels) {
         __syncthreads();
 #pragma unroll
         for (int r = 0; r < rows; ++r) {
           const int channel = own_channel() + (tile.order == Rows::channels ? r : 0) - first;
           const int phase = own_phase() + (tile.order == Rows::phases ? r : 0);
-          if (channels == tile.channels() || (channel >= 0 && channel < channels)) {
+          if (channels == shape.channels || (channel >= 0 && channel < channels)) {
 #pragma unroll
             for (int c = 0; c < 4; ++c)
               Interleaved::put(shared + channel * Interleaved::pitch, 4 * column_thread + c, phase, sums[r][4 * g + c]);
           }
         }
         __syncthreads();
-        const int end = min(tile.channels(), layer.out_channels - first_channel);
-        Interleaved::store(arguments, shared, min(channels, end - first), output_row + first_channel + first,
-                           group * layer.out_channels + first_channel + first, column, first_phase);
+        const int end = min(shape.channels, layer.out_channels - place.channel);
+        Interleaved::store(arguments, shared, min(channels, end - first), place.output_row + place.channel + first,
+                           place.group * layer.out_channels + place.channel + first, column, place.phase);
       }
     }
   }

@@ -6,6 +6,7 @@
 
 #include "templates/cuda/activation.h"
 #include "templates/cuda/element.h"
+#include "templates/cuda/ffma_tile.h"
 
 namespace unstride::gpu {
 

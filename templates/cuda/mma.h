@@ -56,6 +56,7 @@ class Mma {
   using X = Stored<layer.element>;
 
   static constexpr Polyphase polyphase = layer.polyphase();
+  static constexpr BlockShape shape = tile.shape();
   static constexpr MmaWeights packed = {tile.order};
   static constexpr int threads = tile.threads();
   static constexpr int taps = polyphase.max_taps(), tap_block = tile.taps_in_memory(layer);
@@ -80,26 +81,12 @@ class Mma {
 
   const Arguments& arguments;
   unsigned* const shared = reinterpret_cast<unsigned*>(dynamic_shared());
-  Index input_row, output_row;  // of the group's first channel: batch and group
-  int group;
-  int first_channel, first_phase;  // of the tile
-  Index first_column;              // of the tile
+  const BlockPlace place;
   int lane, column_warp, row_warp, depth_warp;
 
  public:
-  __device__ __forceinline__ explicit Mma(const Arguments& a) : arguments(a) {
-    // Neighbouring blocks share columns: their inputs are read at about the same time.
-    constexpr unsigned row_tiles = tile.row_tiles(layer), phase_tiles = tile.phase_tiles(layer);
-    const unsigned column_tiles = tile.column_tiles(a.columns);
-    const unsigned row_tile = blockIdx.x % row_tiles, rest = blockIdx.x / row_tiles;
-    const unsigned batch_and_group = rest / column_tiles;
-    first_phase = row_tile % phase_tiles * tile.phases();
-    first_channel = row_tile / phase_tiles * tile.channels();
-    first_column = layer.first_column() + Index{rest % column_tiles} * tile.columns;
-    group = batch_and_group % static_cast<unsigned>(layer.groups);
-    input_row = Index{batch_and_group} * layer.in_channels;
-    output_row = Index{batch_and_group} * layer.out_channels;
-
+  __device__ __forceinline__ explicit Mma(const Arguments& a)
+      : arguments(a), place(BlockPlace::of<layer, shape>(blockIdx.x, a.columns)) {
     const int warp = static_cast<int>(threadIdx.x) / 32;
     lane = static_cast<int>(threadIdx.x) % 32;
     column_warp = warp % tile.column_warps;
@@ -147,10 +134,10 @@ class Mma {
   /// Always makes a group of copies, an empty one past the last chunk.
   __device__ __forceinline__ void copy_weights(int chunk) const {
     if (chunk < chunks) {
-      const int outer = tile.order == Rows::channels ? first_phase : first_channel;
-      const int inner = (tile.order == Rows::channels ? first_channel : first_phase) / 8;
+      const int outer = tile.order == Rows::channels ? place.phase : place.channel;
+      const int inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
       const unsigned* from =
-          static_cast<const unsigned*>(arguments.weights) + group * packed.group_words(layer) + 4 * lane;
+          static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) + 4 * lane;
       unsigned* to = weights_of(chunk) + 4 * lane;
       constexpr int pieces = row_groups * stage_slabs * tap_block;
 #pragma unroll 2
@@ -168,10 +155,10 @@ class Mma {
     commit_copies();
   }
 
-  // Position p of a chunk's inputs is input first_column - halo - first_tap*input_step + p. A warp fetches all
+  // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p. A warp fetches all
   // positions of a word, 32 at a time, then of the word `warps` further on.
   __device__ __forceinline__ Index first_input(int chunk) const {
-    return first_column - halo - Index{first_tap(chunk)} * input_step;
+    return place.column - halo - Index{first_tap(chunk)} * input_step;
   }
   /// Calls f(n, word, position, whether that lies in x) for what the thread holds.
   template <typename F>
@@ -189,7 +176,8 @@ class Mma {
   }
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[held_words][Operand::channels]) const {
     const int first = first_slab(chunk) * static_cast<int>(packed.slab_words) * Operand::channels;
-    const X* x = static_cast<const X*>(arguments.x) + (input_row + first) * arguments.input_pitch + first_input(chunk);
+    const X* x =
+        static_cast<const X*>(arguments.x) + (place.input_row + first) * arguments.input_pitch + first_input(chunk);
     for_held(chunk, [&](int n, int word, int position, bool valid) {
 #pragma unroll
       for (int i = 0; i < Operand::channels; ++i) {
@@ -229,9 +217,9 @@ class Mma {
       for (int i = 0; i < 4; ++i) {
         float bias = 0;
         if constexpr (layer.bias) {
-          const int channel = first_channel + channel_of(n, i);
+          const int channel = place.channel + channel_of(n, i);
           if (depth_warp == 0 && channel < layer.out_channels)
-            bias = static_cast<const float*>(arguments.bias)[group * layer.out_channels + channel];
+            bias = static_cast<const float*>(arguments.bias)[place.group * layer.out_channels + channel];
         }
 #pragma unroll
         for (int m = 0; m < warp_sixteens; ++m) sums[m][n][i] = bias;
@@ -256,7 +244,7 @@ class Mma {
         for (int n = 0; n < warp_groups; ++n) {
           if constexpr (polyphase.max_delay() > 0) {
             constexpr Polyphase at = layer.polyphase();  // device code has no address of a static member
-            const int phase = first_phase + phase_of(n, 0);
+            const int phase = place.phase + phase_of(n, 0);
             load_inputs(x - (phase < at.phases() ? at.delay(phase) : 0), a);
           }
           const auto b = load<4>(w + row_group(n) * stage_slabs * tap_block * packed.piece_words);
@@ -285,13 +273,13 @@ class Mma {
   }
   // Outputs, through shared memory: some channels at a time, one slice of the reduction after the other
   __device__ __forceinline__ void store(const float (&sums)[warp_sixteens][warp_groups][4]) const {
-    using Interleaved = Interleave<layer, tile.phases(), tile.phase_tiles(layer) == 1, tile.columns, threads>;
+    using Interleaved = Interleave<layer, shape.phases, shape.phase_tiles(layer) == 1, tile.columns, threads>;
     static_assert(Interleaved::pitch == tile.output_pitch());
     constexpr int fitting = tile.shared_words(layer) / Interleaved::pitch;
-    constexpr int channels = fitting < tile.channels() ? fitting : tile.channels();
+    constexpr int channels = fitting < shape.channels ? fitting : shape.channels;
     float* outputs = reinterpret_cast<float*>(shared);
 #pragma unroll 1
-    for (int first = 0; first < tile.channels(); first += channels) {
+    for (int first = 0; first < shape.channels; first += channels) {
 #pragma unroll 1
       for (int slice = 0; slice < tile.depth_warps; ++slice) {
         sync();
@@ -301,7 +289,7 @@ class Mma {
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             const int channel = channel_of(n, i) - first;
-            if (channels < tile.channels() && (channel < 0 || channel >= channels)) continue;
+            if (channels < shape.channels && (channel < 0 || channel >= channels)) continue;
 #pragma unroll
             for (int m = 0; m < warp_sixteens; ++m) {
               float& sum = Interleaved::place(outputs + channel * Interleaved::pitch, column_of(m, i), phase_of(n, i));
@@ -310,9 +298,9 @@ class Mma {
           }
       }
       sync();
-      const int end = min(tile.channels(), layer.out_channels - first_channel);
-      Interleaved::store(arguments, outputs, min(channels, end - first), output_row + first_channel + first,
-                         group * layer.out_channels + first_channel + first, first_column, first_phase);
+      const int end = min(shape.channels, layer.out_channels - place.channel);
+      Interleaved::store(arguments, outputs, min(channels, end - first), place.output_row + place.channel + first,
+                         place.group * layer.out_channels + place.channel + first, place.column, place.phase);
     }
   }
 };

@@ -4,7 +4,7 @@
 // 16-bit type. 16 words are a slab: two instructions deep.
 #pragma once
 
-#include "templates/cuda/configuration.h"
+#include "templates/cuda/block.h"
 
 namespace unstride::gpu {
 
@@ -29,22 +29,9 @@ struct MmaTile {
 
   UNSTRIDE_HOST_DEVICE constexpr int threads() const { return 32 * column_warps * row_warps * depth_warps; }
   UNSTRIDE_HOST_DEVICE constexpr int row_groups() const { return inner_tiles * outer_tiles; }
-  UNSTRIDE_HOST_DEVICE constexpr int channels() const {
-    return order == Rows::channels ? 8 * inner_tiles : outer_tiles;
-  }
-  UNSTRIDE_HOST_DEVICE constexpr int phases() const { return order == Rows::phases ? 8 * inner_tiles : outer_tiles; }
-  UNSTRIDE_HOST_DEVICE constexpr Index channel_tiles(const Layer& layer) const {
-    return ceil_div(layer.out_channels, channels());
-  }
-  UNSTRIDE_HOST_DEVICE constexpr Index phase_tiles(const Layer& layer) const {
-    return ceil_div(layer.polyphase().phases(), phases());
-  }
-  UNSTRIDE_HOST_DEVICE constexpr Index row_tiles(const Layer& layer) const {
-    return channel_tiles(layer) * phase_tiles(layer);
-  }
-  UNSTRIDE_HOST_DEVICE constexpr Index column_tiles(Index number) const { return ceil_div(number, columns); }
+  UNSTRIDE_HOST_DEVICE constexpr BlockShape shape() const { return {order, 8 * inner_tiles, outer_tiles, columns}; }
   UNSTRIDE_HOST_DEVICE constexpr Index blocks(const Layer& layer, Index batch, Index number_of_columns) const {
-    return batch * layer.groups * row_tiles(layer) * column_tiles(number_of_columns);
+    return shape().blocks(layer, batch, number_of_columns);
   }
   UNSTRIDE_HOST_DEVICE constexpr Index taps_in_memory(const Layer& layer) const {
     return tap_block == 0 ? layer.polyphase().max_taps() : min(tap_block, layer.polyphase().max_taps());
@@ -71,7 +58,9 @@ struct MmaTile {
     return ceil_div(16 * stage_slabs(), warps) * ceil_div(columns + halo(layer), 32);
   }
   /// One channel's outputs on their way to y (interleave.h).
-  UNSTRIDE_HOST_DEVICE constexpr Index output_pitch() const { return columns * phases() + columns * phases() / 32 + 1; }
+  UNSTRIDE_HOST_DEVICE constexpr Index output_pitch() const {
+    return columns * shape().phases + columns * shape().phases / 32 + 1;
+  }
   UNSTRIDE_HOST_DEVICE constexpr Index shared_words(const Layer& layer) const {
     return max(stages * weight_words(layer) + 2 * input_words(layer), output_pitch());
   }
@@ -94,11 +83,9 @@ struct MmaWeights {
     return 4 * (row * 4 + depth % 4) + depth / 4;
   }
   UNSTRIDE_HOST_DEVICE constexpr Index inner(const Layer& layer) const {
-    return ceil_div(order == Rows::channels ? layer.out_channels : layer.polyphase().phases(), 8);
+    return ceil_div(inner_row_count(order, layer), 8);
   }
-  UNSTRIDE_HOST_DEVICE constexpr Index outer(const Layer& layer) const {
-    return order == Rows::channels ? layer.polyphase().phases() : layer.out_channels;
-  }
+  UNSTRIDE_HOST_DEVICE constexpr Index outer(const Layer& layer) const { return outer_row_count(order, layer); }
   UNSTRIDE_HOST_DEVICE constexpr Index channels_per_word(const Layer& layer) const {
     return layer.element == Element::float32 ? 1 : 2;
   }

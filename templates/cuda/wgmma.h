@@ -15,9 +15,9 @@ template <Layer layer, WgmmaTile tile>
 class Wgmma : Mma<layer, tile.products(), true> {
   using Base = Mma<layer, tile.products(), true>;
   using Operand = MmaOperand<layer>;
-  using Base::arguments, Base::shared, Base::lane, Base::column_warp, Base::group;
+  using Base::arguments, Base::shared, Base::lane, Base::column_warp, Base::place;
   using Base::chunks, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step, Base::packed;
-  using Base::first_channel, Base::first_phase, Base::first_slab, Base::row_groups, Base::stage_slabs;
+  using Base::first_slab, Base::row_groups, Base::stage_slabs;
 
   static constexpr int stage_words = tile.stage_words(layer), consumers = Base::threads;
   static constexpr int row_group_words = stage_slabs * taps * MmaWeights::piece_words;  // of a stage
@@ -85,13 +85,13 @@ class Wgmma : Mma<layer, tile.products(), true> {
   /// By one warp. Groups of rows that do not exist are left as they are: nobody reads their sums.
   __device__ __forceinline__ void copy_weights(int chunk, int stage) const {
     constexpr int bytes = 4 * row_group_words;
-    const int first_outer = tile.order == Rows::channels ? first_phase : first_channel;
-    const int first_inner = (tile.order == Rows::channels ? first_channel : first_phase) / 8;
+    const int first_outer = tile.order == Rows::channels ? place.phase : place.channel;
+    const int first_inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
     const int outer = min(tile.outer_tiles, packed.outer(layer) - first_outer);
     const int inner = min(tile.inner_tiles, packed.inner(layer) - first_inner);
     if (lane == 0) arrive_expecting(full(stage), outer * inner * bytes);
     sync_warp();
-    const unsigned* from = static_cast<const unsigned*>(arguments.weights) + group * packed.group_words(layer) +
+    const unsigned* from = static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) +
                            Index{first_slab(chunk)} * (taps * MmaWeights::piece_words);
 #pragma unroll 1
     for (int row_group = lane; row_group < row_groups; row_group += 32) {

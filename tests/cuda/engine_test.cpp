@@ -7,7 +7,7 @@
 #include <new>
 #include <thread>
 
-#include "templates/cuda/configuration.h"
+#include "templates/cuda/layer.h"
 #include "tests/cuda/fakes.h"
 #include "unstride/unstride.hpp"
 

@@ -79,7 +79,7 @@ std::vector<T> EmulatedKernel::run(const LayerData<T>& data, const EmulatedRun& 
   const std::size_t index =
       how.tile < 0 ? plan::variant_for(problem_, plan_, data.batch, columns) : static_cast<std::size_t>(how.tile);
   const plan::GpuTile& tile = plan_.tiles[index];
-  const plan::GpuLaunch launch = plan::strategy_of(tile).launch(problem_, tile, data.batch, columns);
+  const plan::GpuLaunch launch = plan::launch_of(problem_, tile, data.batch, columns);
 
   const cuda::PackedLayer packed =
       cuda::pack_weights(problem_, plan_, data.w.data(), data.b.empty() ? nullptr : data.b.data());

@@ -59,11 +59,11 @@ TEST(GpuPlanner, EveryEnumeratedTileIsLegalAndCanBeLaunched) {
       for (const GpuStrategy* strategy : gpu_strategies())
         for (const GpuTile& tile : strategy->enumerate(problem)) {
           ASSERT_EQ(strategy->why_illegal(problem, tile), "") << plan::to_string(tile);
-          const GpuLaunch launch = strategy->launch(problem, tile, 2, 1000);
+          const GpuLaunch launch = launch_of(problem, tile, 2, 1000);
           EXPECT_GT(launch.blocks, 0);
           EXPECT_TRUE(launch.threads % 32 == 0 && launch.threads <= 1024);
           EXPECT_LE(launch.shared_bytes, target.shared_bytes_per_block);
-          EXPECT_EQ(strategy->launch(problem, tile, 0, 1000).blocks, 0);
+          EXPECT_EQ(launch_of(problem, tile, 0, 1000).blocks, 0);
         }
     }
 }
