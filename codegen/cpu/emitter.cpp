@@ -188,6 +188,12 @@ void Emitter::loop(Value* begin, Value* end, std::int64_t step, const Body& body
 
 Values Emitter::loop(Value* begin, Value* end, std::int64_t step, const Values& initial,
                      const std::function<Values(Value* index, const Values& carried)>& body) {
+  return loop(begin, end, initial,
+              [&](Value* index, const Values& carried) -> Step { return {i64(step), body(index, carried)}; });
+}
+
+Values Emitter::loop(Value* begin, Value* end, const Values& initial,
+                     const std::function<Step(Value* index, const Values& carried)>& body) {
   llvm::BasicBlock* before = builder.GetInsertBlock();
   llvm::BasicBlock* round = new_block(builder, "loop");
   llvm::BasicBlock* after = new_block(builder, "end");
@@ -203,7 +209,7 @@ Values Emitter::loop(Value* begin, Value* end, std::int64_t step, const Values& 
     phis.back()->addIncoming(value, before);
     carried.push_back(phis.back());
   }
-  const Values next = body(index, carried);
+  const auto [step, next] = body(index, carried);
   Value* next_index = add(index, step);
   llvm::BasicBlock* last = builder.GetInsertBlock();
   builder.CreateCondBr(builder.CreateICmpSLT(next_index, end), round, after);

@@ -103,6 +103,13 @@ class Emitter {
   /// The same with values carried from round to round; returns those after the last.
   Values loop(llvm::Value* begin, llvm::Value* end, std::int64_t step, const Values& initial,
               const std::function<Values(llvm::Value* index, const Values& carried)>& body);
+  /// The same with steps that each round chooses.
+  struct Step {
+    llvm::Value* width;
+    Values carried;
+  };
+  Values loop(llvm::Value* begin, llvm::Value* end, const Values& initial,
+              const std::function<Step(llvm::Value* index, const Values& carried)>& body);
   void branch(llvm::Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
   /// The values of whichever side is taken.
   Values select(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise);

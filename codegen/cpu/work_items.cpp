@@ -46,25 +46,29 @@ void KernelFrame::emit(const std::string& symbol, const std::function<void(const
     rest = quotient;
   }
   position.push_back(rest);
+  Value* joinable = join_groups ? b.CreateICmpEQ(emit_.mul(counts[0], counts[1]), emit_.i64(1)) : b.getFalse();
+  Value* last = function->getArg(2);
   before_items();
-  emit_.loop(function->getArg(1), function->getArg(2), 1, position, [&](Value*, const Values& now) {
-    body(item_at(now));
+  emit_.loop(function->getArg(1), last, position, [&](Value* index, const Values& now) -> Emitter::Step {
+    Value* groups = emit_.min(emit_.sub(counts[2], now[2]), emit_.sub(last, index));
+    groups = b.CreateSelect(joinable, groups, emit_.i64(1));
+    body(item_at(now, groups));
     Values next;
     Value* carry = emit_.i64(1);
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      Value* counted = emit_.add(now[i], carry);
+      Value* counted = emit_.add(now[i], counts[i] == counts[2] ? emit_.mul(carry, groups) : carry);
       Value* full = b.CreateICmpEQ(counted, counts[i]);
       next.push_back(b.CreateSelect(full, emit_.i64(0), counted));
       carry = b.CreateSelect(full, emit_.i64(1), emit_.i64(0));
     }
     next.push_back(emit_.add(now.back(), carry));
-    return next;
+    return {groups, next};
   });
   after_items();
   emit_.end_function();
 }
 
-WorkItem KernelFrame::item_at(const Values& position) {
+WorkItem KernelFrame::item_at(const Values& position, Value* groups) {
   Value *chunk = position[0], *block = position[1], *group = position[2], *batch = position[3];
   const plan::CpuProblem& problem = emit_.problem;
   const auto row_at = [&](std::size_t data, std::size_t batch_pitch, Value* pitch, std::int64_t channels) {
@@ -72,6 +76,7 @@ WorkItem KernelFrame::item_at(const Values& position) {
     return emit_.at_stored(pointer(data), emit_.add(element, emit_.mul(emit_.mul(group, channels), pitch)));
   };
   WorkItem item{};
+  item.groups = groups;
   item.x =
       row_at(offsetof(KernelArguments, x), offsetof(KernelArguments, x_batch_pitch), x_pitch, problem.in_channels());
   item.y =

@@ -8,9 +8,10 @@
 
 namespace unstride::cpu {
 
-/// One work item: a row chunk of a column block, of one batch element and group.
+/// One work item: a row chunk of a column block, of one batch element and group; or several at once (join_groups).
 struct WorkItem {
-  llvm::Value *x, *y, *weights, *biases;  ///< of the group; x and y of the batch element too
+  llvm::Value *x, *y, *weights, *biases;  ///< of the first group; x and y of the batch element too
+  llvm::Value* groups;                    ///< 1, unless groups are joined
   llvm::Value *column, *columns;          ///< the first one's q on the grid (plan::Columns), and how many
   llvm::Value *first_tile, *last_tile;    ///< row tiles
 };
@@ -25,6 +26,10 @@ class KernelFrame {
   llvm::Value *x_pitch = nullptr, *y_pitch = nullptr, *input_length = nullptr, *output_length = nullptr;
   llvm::Value* scratch = nullptr;
 
+  /// Hands the body groups that follow each other as one item, where items are whole groups: for layers whose groups
+  /// are so small that what an item costs by itself would count.
+  bool join_groups = false;
+
   /// Emit what a call does once.
   std::function<void()> before_items = [] {}, after_items = [] {};
 
@@ -32,7 +37,7 @@ class KernelFrame {
   llvm::Value* argument(std::size_t offset, llvm::Type* type);
   llvm::Value* number(std::size_t offset);
   llvm::Value* pointer(std::size_t offset);
-  WorkItem item_at(const Values& position);
+  WorkItem item_at(const Values& position, llvm::Value* groups);
 
   Emitter& emit_;
   const plan::CpuGeometry& geometry_;
