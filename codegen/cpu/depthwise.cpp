@@ -5,7 +5,8 @@
 //       for row: for each column tile inside both x and y: plain loads and stores
 //       for each column tile at an end: its masks; for row: masked loads and stores
 //
-// All rows of an item have the same ends. Short rows are nothing else, so what an end needs is found once for many rows.
+// All rows of an item have the same ends. Short rows are nothing else, so what an end needs is found once for many
+// rows.
 #include "codegen/cpu/depthwise.h"
 
 #include <fmt/format.h>
@@ -66,11 +67,11 @@ class Rows {
   llvm::Function* begin_function(const std::string& suffix) {
     std::vector<llvm::Type*> types(4, emit.pointer_type());
     types.resize(suffix.empty() ? 10 : 11, emit.i64_type());
-    llvm::Function* result = emit.begin_function(
-        fmt::format("{}{}_{}phases_{}taps_{}columns", plan::Depthwise::name, suffix, p.phases(), p.max_taps(),
-                    tile_columns),
-        types);
-    const std::array parameters = {&all_x, &all_weights, &all_biases, &all_y, &x_pitch, &y_pitch, &first_row, &last_row};
+    llvm::Function* result = emit.begin_function(fmt::format("{}{}_{}phases_{}taps_{}columns", plan::Depthwise::name,
+                                                             suffix, p.phases(), p.max_taps(), tile_columns),
+                                                 types);
+    const std::array parameters = {&all_x,   &all_weights, &all_biases, &all_y,
+                                   &x_pitch, &y_pitch,     &first_row,  &last_row};
     for (unsigned i = 0; i < parameters.size(); ++i) *parameters[i] = result->getArg(i);
     return result;
   }
@@ -112,9 +113,7 @@ class Rows {
   std::int64_t delay_of(std::int64_t phase, std::int64_t tap) const { return p.delay(phase) + tap * p.input_step; }
 
   // The index in a row of y of column q's first output. May be negative.
-  Value* output_at(Value* q) {
-    return emit.sub(emit.mul(q, p.stride), emit.i64(plan::grid_offset(emit.problem.spec)));
-  }
+  Value* output_at(Value* q) { return emit.sub(emit.mul(q, p.stride), emit.i64(plan::grid_offset(emit.problem.spec))); }
 
   // Zeros outside the input stay zeros.
   Value* load(Value* at, Value* inside) {

@@ -188,8 +188,9 @@ void Emitter::loop(Value* begin, Value* end, std::int64_t step, const Body& body
 
 Values Emitter::loop(Value* begin, Value* end, std::int64_t step, const Values& initial,
                      const std::function<Values(Value* index, const Values& carried)>& body) {
-  return loop(begin, end, initial,
-              [&](Value* index, const Values& carried) -> Step { return {i64(step), body(index, carried)}; });
+  return loop(begin, end, initial, [&](Value* index, const Values& carried) -> Step {
+    return {i64(step), body(index, carried)};
+  });
 }
 
 Values Emitter::loop(Value* begin, Value* end, const Values& initial,

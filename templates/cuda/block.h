@@ -1,5 +1,5 @@
-// Which part of the product a block computes, in the strategies whose blocks are tiles of rows (output channel, phase) by
-// columns. What host and kernel agree on.
+// Which part of the product a block computes, in the strategies whose blocks are tiles of rows (output channel, phase)
+// by columns. What host and kernel agree on.
 #pragma once
 
 #include "templates/cuda/layer.h"
