@@ -70,7 +70,8 @@ TEST_P(CudaModule, ALaunchNeitherAllocatesNorWaits) {
 TEST_P(CudaModule, IsLaunchedOnItsOwnDevice) {
   fake().devices.resize(3);
   const Module other(device(2), code_, {{"first"}});
-  const Device::Current current(*device(1));
+  const std::shared_ptr<const Device> another = device(1);
+  const Device::Current current(*another);
   other.launch(0, {}, "", nullptr);
   EXPECT_EQ(fake().launches.at(0).device, 2);
 }
