@@ -29,6 +29,7 @@ struct CheckedRun {
   int threads = 1;
   Executor* executor = nullptr;
   void* stream = nullptr;
+  Workspace workspace = {};
 };
 
 struct Kernel::Impl {
@@ -40,6 +41,7 @@ struct Kernel::Impl {
   virtual ~Impl() = default;
   virtual PackedWeights pack(ConstBuffer weight, ConstBuffer bias) const = 0;
   virtual void run(const CheckedRun& run) const = 0;
+  virtual std::int64_t workspace_bytes(std::int64_t /*batch*/, std::int64_t /*output_length*/) const { return 0; }
 };
 
 struct PackedWeights::Impl {

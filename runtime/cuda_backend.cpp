@@ -51,7 +51,13 @@ class CudaKernelImpl final : public Kernel::Impl {
                   .output_length = run.output_length,
                   .x_pitch = run.input_pitch,
                   .y_pitch = run.output_pitch,
-                  .stream = run.stream});
+                  .stream = run.stream,
+                  .workspace = run.workspace.data,
+                  .workspace_bytes = run.workspace.bytes});
+  }
+
+  std::int64_t workspace_bytes(std::int64_t batch, std::int64_t output_length) const override {
+    return kernel_->workspace_bytes(batch, output_length);
   }
 
  private:

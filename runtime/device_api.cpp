@@ -83,6 +83,10 @@ void DeviceArray::download(void* host, std::int64_t count) const {
   if (count > 0) impl_->memory.copy_to(host, count);
 }
 
+void DeviceArray::clear() const {
+  if (impl_) impl_->memory.clear();
+}
+
 DeviceStream::DeviceStream(const Engine& engine, int device)
     : impl_(new Impl{cuda::Stream(DeviceAccess::libraries(engine).device(device))}) {}
 
@@ -128,6 +132,9 @@ void DeviceArray::upload(const void*, std::int64_t) const {
   refuse();
 }
 void DeviceArray::download(void*, std::int64_t) const {
+  refuse();
+}
+void DeviceArray::clear() const {
   refuse();
 }
 DeviceStream::DeviceStream(const Engine&, int) {

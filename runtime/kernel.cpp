@@ -1,6 +1,7 @@
 // Kernel's public calls: every argument is checked here, once, for all back ends.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
@@ -59,6 +60,21 @@ bool overlap(const void* a, std::int64_t a_bytes, const void* b, std::int64_t b_
          begin(b) < begin(a) + static_cast<std::uintptr_t>(a_bytes);
 }
 
+void require_batch(std::int64_t batch) {
+  if (batch < 0) throw ArgumentError(fmt::format("batch: {}: must be 0 or more", batch));
+}
+
+// Of a call; throws when no output_padding gives the wanted size.
+std::int64_t output_length_of(const LayerSpec& layer, std::int64_t length, std::int64_t output_size) {
+  if (output_size == 0) {
+    output_size = unstride::output_length(layer, length);
+  } else {
+    with_output_size(layer, length, output_size);
+  }
+  require_addressable(layer, output_size);
+  return output_size;
+}
+
 }  // namespace
 
 const Kernel::Impl& Kernel::impl() const {
@@ -94,23 +110,23 @@ PackedWeights Kernel::pack(ConstBuffer weight, ConstBuffer bias) const {
   return impl().pack(weight, layer.bias ? bias : ConstBuffer());
 }
 
+std::int64_t Kernel::workspace_bytes(std::int64_t batch, std::int64_t length, std::int64_t output_size) const {
+  require_batch(batch);
+  const std::int64_t output = output_length_of(spec(), length, output_size);
+  rows_of(batch, std::max(spec().in_channels, spec().out_channels));
+  return batch == 0 ? 0 : impl().workspace_bytes(batch, output);
+}
+
 void Kernel::run(ConstBuffer x, const PackedWeights& weights, Buffer y, const RunOptions& options) const {
   const Impl& kernel = impl();
   const LayerSpec& layer = kernel.spec;
   if (!weights.impl()) throw ArgumentError("weights: are empty; Kernel::pack makes them");
   if (weights.impl()->layout != kernel.layout)
     throw ArgumentError("weights: were packed by another kernel; pack them with this one");
-  if (options.batch < 0) throw ArgumentError(fmt::format("batch: {}: must be 0 or more", options.batch));
+  require_batch(options.batch);
   if (options.threads < 0) throw ArgumentError(fmt::format("threads: {}: must be 0 or more", options.threads));
 
-  std::int64_t output = 0;
-  if (options.output_size == 0) {
-    output = unstride::output_length(layer, options.length);
-  } else {
-    with_output_size(layer, options.length, options.output_size);  // throws when no output_padding gives it
-    output = options.output_size;
-  }
-  require_addressable(layer, output);
+  const std::int64_t output = output_length_of(layer, options.length, options.output_size);
   const std::int64_t input_pitch = pitch("input_pitch", options.input_pitch, options.length);
   const std::int64_t output_pitch = pitch("output_pitch", options.output_pitch, output);
   const std::int64_t input_size = extent("x", rows_of(options.batch, layer.in_channels), input_pitch, options.length);
@@ -126,6 +142,12 @@ void Kernel::run(ConstBuffer x, const PackedWeights& weights, Buffer y, const Ru
   if (options.batch == 0) return;
   const std::int64_t bytes = size_in_bytes(layer.dtype);
   if (overlap(x.data, input_size * bytes, y.data, output_elements * bytes)) throw ArgumentError("y: overlaps x");
+  const Workspace& workspace = options.workspace;
+  if (workspace.bytes < 0) throw ArgumentError(fmt::format("workspace: {} bytes: must be 0 or more", workspace.bytes));
+  if (overlap(x.data, input_size * bytes, workspace.data, workspace.bytes))
+    throw ArgumentError("workspace: overlaps x");
+  if (overlap(y.data, output_elements * bytes, workspace.data, workspace.bytes))
+    throw ArgumentError("workspace: overlaps y");
 
   kernel.run({.x = x,
               .weights = *weights.impl(),
@@ -137,7 +159,8 @@ void Kernel::run(ConstBuffer x, const PackedWeights& weights, Buffer y, const Ru
               .output_pitch = output_pitch,
               .threads = options.threads > 0 ? options.threads : kernel.default_threads,
               .executor = options.executor,
-              .stream = options.stream});
+              .stream = options.stream,
+              .workspace = workspace});
 }
 
 std::int64_t PackedWeights::non_finite_count() const noexcept {

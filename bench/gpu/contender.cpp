@@ -21,6 +21,8 @@ struct Layer {
   PackedWeights weights;
   DType dtype;
   std::string description;
+  int device;
+  DeviceArray workspace = {};  // as much as a call so far needed: the first one of a size is not captured
 };
 
 const Engine& engine() {
@@ -39,11 +41,18 @@ Result guarded(Result otherwise, const F& f) noexcept {
   }
 }
 
-void run(const Layer& layer, const void* x, void* y, std::int64_t batch, std::int64_t length, void* stream) {
+void run(Layer& layer, const void* x, void* y, std::int64_t batch, std::int64_t length, void* stream) {
   const LayerSpec& spec = layer.kernel.spec();
+  if (const std::int64_t bytes = layer.kernel.workspace_bytes(batch, length); bytes > layer.workspace.bytes()) {
+    layer.workspace = DeviceArray(engine(), bytes, layer.device);
+    layer.workspace.clear();
+  }
   layer.kernel.run(ConstBuffer(x, batch * spec.in_channels * length, layer.dtype), layer.weights,
                    Buffer(y, batch * spec.out_channels * layer.kernel.output_length(length), layer.dtype),
-                   {.batch = batch, .length = length, .stream = stream});
+                   {.batch = batch,
+                    .length = length,
+                    .stream = stream,
+                    .workspace = {layer.workspace.data(), layer.workspace.bytes()}});
 }
 
 }  // namespace
@@ -61,6 +70,7 @@ void* unstride_gpu_open(const char* spec_text, const void* weight, std::int64_t 
     layer->weights =
         layer->kernel.pack(ConstBuffer(weight, weight_count, spec.dtype), ConstBuffer(bias, bias_count, spec.dtype));
     layer->dtype = spec.dtype;
+    layer->device = device;
     const CompileInfo& info = layer->kernel.info();
     layer->description = fmt::format("{} | {} | {} | compile {:.1f} ms, load {:.1f} ms", info.target, info.plan,
                                      info.cache, info.compile_ms, info.load_ms);

@@ -1,6 +1,7 @@
 // Tensor cores, for fast math: which tiles there are for a layer, and what they cost.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "codegen/plan/gpu_strategy.h"
@@ -50,6 +51,7 @@ std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
   if (tile.tap_block < 0) return "tap_block must be 0 or more";
   if (tile.stages < 2 || tile.stages > 8) return "stages must be from 2 to 8";
   if (tile.blocks_per_multiprocessor > 16) return "blocks_per_multiprocessor must be at most 16";
+  if (std::string wrong = why_illegal_splits(tile.splits, tile.chunks(problem.layer)); !wrong.empty()) return wrong;
   if (tile.shared_bytes(problem.layer) > target.shared_bytes_per_block) return "the tile does not fit shared memory";
   if (tile.held_words(problem.layer, tile.threads() / 32) > 32) return "the inputs of a stage do not fit the registers";
   const int most = target.registers_per_multiprocessor / tile.threads() / tile.blocks_per_multiprocessor;
@@ -112,7 +114,12 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
       const int resident =
           resident_blocks(problem.target, tile.threads(), tile.shared_bytes(problem.layer), registers(problem, tile));
       tile.blocks_per_multiprocessor = std::clamp(resident, 1, 512 / tile.threads());
-      if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
+      if (!why_illegal(problem, tile).empty()) continue;
+      for (const int splits : enumerated_splits) {
+        if (splits > 1 && 2 * splits > tile.chunks(problem.layer)) break;
+        tile.splits = splits;
+        tiles.emplace_back(tile);
+      }
     }
   return tiles;
 }
@@ -123,9 +130,9 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const gpu::MmaWeights packed{tile.order};
   const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
   const double taps = static_cast<double>(problem.layer.polyphase().max_taps());
-  const double chunks =
-      static_cast<double>(ceil_div(packed.slabs(problem.layer), std::int64_t{tile.stage_slabs()})) *
-      static_cast<double>(ceil_div(problem.layer.polyphase().max_taps(), tile.taps_in_memory(problem.layer)));
+  if (!may_split(target, tile.shape().blocks(problem.layer, batch, columns), tile.splits))
+    return std::numeric_limits<double>::infinity();
+  const auto chunks = static_cast<double>(ceil_div(tile.chunks(problem.layer), std::int64_t{tile.splits}));
   // A chunk's products at the rate of tensor cores, its fragments from shared memory, and what its barriers cost.
   const double words = 16.0 * tile.stage_slabs() * static_cast<double>(tile.taps_in_memory(problem.layer));
   const double rate = target.tensor_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
@@ -135,7 +142,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double busy = std::max(products, from_shared) + 150;
   const double alone = std::max(busy, 900.0);
   const double outputs = 8.0 * tile.row_groups() * tile.columns;
-  const double ends = 2500 + outputs / 32;
+  const double ends = 2500 + outputs / 32 + split_cycles(tile.split());
 
   const int resident =
       std::min(tile.blocks_per_multiprocessor,
@@ -148,8 +155,8 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   if (rest > 0) cycles += cycles_of(std::max(1.0, rest / target.multiprocessors));
 
   const double input_words = static_cast<double>(tile.input_words(problem.layer)) / tile.stage_slabs();
-  const double from_l2 =
-      4 * blocks * static_cast<double>(packed.slabs(problem.layer)) * (128.0 * tile.row_groups() * taps + input_words);
+  const double from_l2 = 4 * blocks / tile.splits * static_cast<double>(packed.slabs(problem.layer)) *
+                         (128.0 * tile.row_groups() * taps + input_words);
   const double traffic =
       static_cast<double>(problem.element_bytes()) *
       (static_cast<double>(batch * columns) *

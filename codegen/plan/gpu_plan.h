@@ -70,6 +70,7 @@ struct GpuTileText<gpu::MmaTile> {
                                             TileField{"slabs", &T::slabs},
                                             TileField{"tap_block", &T::tap_block},
                                             TileField{"stages", &T::stages},
+                                            TileField{"splits", &T::splits},
                                             TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
 };
 
@@ -83,6 +84,7 @@ struct GpuTileText<gpu::WgmmaTile> {
                                             TileField{"warpgroups", &T::warpgroups},
                                             TileField{"slabs", &T::slabs},
                                             TileField{"stages", &T::stages},
+                                            TileField{"splits", &T::splits},
                                             TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
 };
 

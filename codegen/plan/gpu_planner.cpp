@@ -97,6 +97,9 @@ GpuPlan cheapest(const GpuProblem& problem, std::span<const GpuCandidate> candid
 
 void require_legal(const GpuProblem& problem, const GpuPlan& plan) {
   const std::string layout = weight_layout(problem, plan);
+  if (std::ranges::all_of(plan.tiles, [](const GpuTile& tile) { return splits_of(tile) > 1; }))
+    throw ArgumentError(
+        fmt::format("plan: \"{}\": a plan needs a tile with splits=1 too, for large calls", to_string(plan)));
   for (const GpuTile& tile : plan.tiles) {
     const std::string wrong = strategy_of(tile).why_illegal(problem, tile);
     if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(tile), wrong));
@@ -148,9 +151,11 @@ std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
   for (const auto& [batch, columns] : calls) {
     const std::size_t i = variant_for(problem, choice.plan, batch, columns);
     const GpuTile& tile = choice.plan.tiles[i];
-    text += fmt::format("  {:2} x {:6}: {}, {}, {:.1f}\n", batch, columns, i,
-                        launch_of(problem, tile, batch, columns).blocks,
-                        strategy_of(tile).predict(problem, tile, batch, columns));
+    const GpuLaunch launch = launch_of(problem, tile, batch, columns);
+    text +=
+        fmt::format("  {:2} x {:6}: {}, {}, {:.1f}{}\n", batch, columns, i, launch.blocks,
+                    strategy_of(tile).predict(problem, tile, batch, columns),
+                    launch.workspace_bytes > 0 ? fmt::format(", {} bytes of workspace", launch.workspace_bytes) : "");
   }
   if (!choice.candidates.empty())
     text += fmt::format("candidates  predicted microseconds at {} columns\n", nominal_gpu_columns);

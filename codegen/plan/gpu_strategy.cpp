@@ -99,9 +99,12 @@ const GpuStrategy& strategy_of(const GpuTile& tile) {  // without allocation: a 
 GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
   return std::visit(
       [&](const auto& tile) {
-        return GpuLaunch{.blocks = tile.blocks(problem.layer, batch, columns),
+        GpuLaunch launch{.blocks = tile.blocks(problem.layer, batch, columns),
                          .threads = threads_of(tile),
                          .shared_bytes = tile.shared_bytes(problem.layer)};
+        if constexpr (requires { tile.splits; })
+          launch.workspace_bytes = tile.workspace_bytes(problem.layer, batch, columns);
+        return launch;
       },
       any);
 }
@@ -116,6 +119,27 @@ std::size_t variant_for(const GpuProblem& problem, const GpuPlan& plan, std::int
   const auto best = std::ranges::min_element(
       plan.tiles, {}, [&](const GpuTile& tile) { return strategy.predict(problem, tile, batch, columns); });
   return static_cast<std::size_t>(best - plan.tiles.begin());
+}
+
+int splits_of(const GpuTile& any) {
+  return std::visit(
+      [](const auto& tile) {
+        if constexpr (requires { tile.splits; }) return tile.splits;
+        return 1;
+      },
+      any);
+}
+
+std::string why_illegal_splits(int splits, std::int64_t chunks) {
+  if (splits < 1 || splits > 64) return "splits must be from 1 to 64";
+  if (splits > chunks) return fmt::format("splits must be at most the stages of the reduction, {}", chunks);
+  return {};
+}
+
+double split_cycles(const gpu::SplitTile& tile) {
+  if (tile.splits == 1) return 0;
+  const auto slice = static_cast<double>(tile.slice_bytes());
+  return 2500 + slice / 32 + tile.splits * std::max(slice / 64, 350.0);
 }
 
 int resident_blocks(const GpuTarget& target, int threads, std::int64_t shared_bytes, int registers_per_thread) {

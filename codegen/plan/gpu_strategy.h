@@ -1,6 +1,8 @@
 // The GPU kernels: one registry row each. Adding one: docs/adding-a-kernel.md.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -32,7 +34,7 @@ struct GpuStrategy {
   std::vector<GpuTile> (*enumerate)(const GpuProblem&);
   /// Empty when the tile can be compiled for this layer and target, else what is wrong with it.
   std::string (*why_illegal)(const GpuProblem&, const GpuTile&);
-  /// Predicted microseconds of one call, weights in the second-level cache.
+  /// Predicted microseconds of one call, weights in the second-level cache; infinity where the tile cannot run it.
   double (*predict)(const GpuProblem&, const GpuTile&, std::int64_t batch, std::int64_t columns);
   /// Names the order of packed weights: tiles with different names can't be variants of one kernel.
   std::string (*weight_layout)(const GpuProblem&, const GpuTile&);
@@ -58,6 +60,20 @@ std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan);
 
 /// The index of the tile that computes a call.
 std::size_t variant_for(const GpuProblem& problem, const GpuPlan& plan, std::int64_t batch, std::int64_t columns);
+
+/// Blocks that share a tile's reduction (templates/cuda/split.h); 1 for strategies that never do.
+int splits_of(const GpuTile& tile);
+/// Empty where so many blocks can share a reduction of so many stages.
+std::string why_illegal_splits(int splits, std::int64_t chunks);
+/// The numbers that tiles are enumerated with.
+inline constexpr std::array enumerated_splits = {1, 2, 4, 8, 16};
+/// What sharing costs the last block: its sums written and counted, those of all read again.
+double split_cycles(const gpu::SplitTile& tile);
+/// Calls that have a tile for each multiprocessor gain nothing, and run another tile of the plan. That bounds counters
+/// and workspaces, too.
+inline bool may_split(const GpuTarget& target, std::int64_t tiles, int splits) {
+  return splits == 1 || tiles <= std::min<std::int64_t>(target.multiprocessors, gpu::SplitTile::most_tiles);
+}
 
 /// How many blocks a multiprocessor holds at once.
 int resident_blocks(const GpuTarget& target, int threads, std::int64_t shared_bytes, int registers_per_thread);

@@ -1,6 +1,7 @@
 // Tensor cores of Hopper, for fast math of deep layers: which tiles there are for a layer, and what they cost.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "codegen/plan/gpu_strategy.h"
@@ -26,10 +27,10 @@ std::int64_t taps(const GpuProblem& problem) {
   return problem.layer.polyphase().max_taps();
 }
 
-// What a thread that multiplies needs: sums, fragments of all taps, addresses. What one that fetches does: inputs on
-// their way.
+// What a thread that multiplies needs: sums, fragments of all taps, addresses; the sums of other blocks that it adds.
+// What one that fetches does: inputs on their way.
 int multiplying_registers(const GpuProblem& problem, const WgmmaTile& tile) {
-  return 4 * tile.products().row_groups() + 8 * static_cast<int>(taps(problem)) + 40;
+  return 4 * tile.products().row_groups() + 8 * static_cast<int>(taps(problem)) + 40 + (tile.splits > 1 ? 24 : 0);
 }
 int fetching_registers(const GpuProblem& problem, const WgmmaTile& tile) {
   const auto held = tile.products().held_words(problem.layer, gpu::warps_of_group);
@@ -58,6 +59,8 @@ std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
   const int row_groups = tile.products().row_groups();
   if (row_groups % 8 != 0 || row_groups > 32) return "inner_tiles * outer_tiles must be 8, 16, 24 or 32";
   if (MmaWeights{tile.order}.slabs(problem.layer) % tile.slabs != 0) return "slabs must divide those of the layer";
+  if (std::string wrong = why_illegal_splits(tile.splits, tile.products().chunks(problem.layer)); !wrong.empty())
+    return wrong;
   if (tile.shared_bytes(problem.layer) > target.shared_bytes_per_block) return "the tile does not fit shared memory";
   const int multiplying = tile.warpgroups == 2 ? WgmmaTile::consumer_registers : registers_without_exchange(tile);
   const int fetching = tile.warpgroups == 2 ? WgmmaTile::producer_registers : registers_without_exchange(tile);
@@ -96,7 +99,11 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
                            .warpgroups = warpgroups,
                            .blocks_per_multiprocessor = blocks};
             if (!choose_stages(problem, tile)) continue;
-            tiles.emplace_back(tile);
+            for (const int splits : enumerated_splits) {
+              if (splits > 1 && 2 * splits > tile.products().chunks(problem.layer)) break;
+              tile.splits = splits;
+              if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
+            }
             break;
           }
       }
@@ -107,11 +114,12 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const WgmmaTile& tile = tile_of(any);
   const gpu::MmaTile products = tile.products();
   const GpuTarget& target = problem.target;
-  const double slabs = static_cast<double>(MmaWeights{tile.order}.slabs(problem.layer));
+  if (!may_split(target, products.shape().blocks(problem.layer, batch, columns), tile.splits))
+    return std::numeric_limits<double>::infinity();
   const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
   const double rows = 8.0 * products.row_groups();
   // A stage's products at the rate of tensor cores, its inputs' way to shared memory, and what its barriers cost.
-  const double chunks = slabs / tile.slabs;
+  const auto chunks = static_cast<double>(support::ceil_div(products.chunks(problem.layer), std::int64_t{tile.splits}));
   const double words = 16.0 * tile.slabs * static_cast<double>(taps(problem));
   const double rate = target.wgmma_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
   const double multiplying = products.columns * rows * words / rate;
@@ -120,7 +128,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double alone = std::max(busy, 900.0);  // one stage's inputs are on their way at a time
   // Outputs of a block that has not all phases lie apart in memory: each takes a sector of its own.
   const double apart = products.shape().phase_tiles(problem.layer) > 1 ? 8 : 1;
-  const double ends = 3000 + apart * rows * products.columns / 32;
+  const double ends = 3000 + apart * rows * products.columns / 32 + split_cycles(products.split());
 
   const double slots = static_cast<double>(target.multiprocessors) * tile.blocks_per_multiprocessor;
   const auto cycles_of = [&](double together) { return chunks * std::max(alone, busy * together) + ends; };

@@ -45,6 +45,8 @@ class UNSTRIDE_API DeviceArray {
   /// streams that uses the memory, and download only for that of the default stream.
   void upload(const void* host, std::int64_t count) const;
   void download(void* host, std::int64_t count) const;
+  /// Makes all bytes zero. Returns when that is done, as upload does.
+  void clear() const;
 
  private:
   struct Impl;

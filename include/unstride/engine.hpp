@@ -51,6 +51,12 @@ struct Buffer {
 
 // NOLINTEND(google-explicit-constructor)
 
+/// Memory that a run may use while it runs.
+struct Workspace {
+  void* data = nullptr;  ///< aligned to 16 bytes
+  std::int64_t bytes = 0;
+};
+
 /// What a run needs beyond the layer. Pitches are the distance between neighbouring channels, in elements.
 struct RunOptions {
   std::int64_t batch = 1;         ///< N >= 0
@@ -62,6 +68,11 @@ struct RunOptions {
   Executor* executor = nullptr;   ///< the caller's threads; null means the engine's own
   /// CUDA targets: the CUstream (or cudaStream_t) to run on; null means the device's default stream.
   void* stream = nullptr;
+  /// CUDA targets: memory of the device, Kernel::workspace_bytes of it or more; none where that is 0. All zeros before
+  /// its first use (DeviceArray::clear), and again after a launch that failed. From then on it serves any calls of any
+  /// kernels that run one after the other; calls on several streams, and graphs that run at once, need one each. CPU
+  /// targets need none.
+  Workspace workspace = {};
 };
 
 /// A layer's weights and bias, arranged for one kernel. Cheap to copy, safe to share.
@@ -119,6 +130,10 @@ class UNSTRIDE_API Kernel {
   /// also for a CUDA target, whose kernels bring them to their device. The bias is empty exactly when spec().bias is
   /// false. Throws ArgumentError on a wrong size or type, and, of a CUDA target, for memory of a device.
   PackedWeights pack(ConstBuffer weight, ConstBuffer bias = {}) const;
+
+  /// What RunOptions::workspace must hold for such a call; output_size as in RunOptions. Above 0 only for fast math on
+  /// a GPU, where a call is so small that several blocks share a sum. Throws as run() does.
+  std::int64_t workspace_bytes(std::int64_t batch, std::int64_t length, std::int64_t output_size = 0) const;
 
   /// y = conv_transpose1d(x): x holds N*in_channels rows of L elements, y N*out_channels rows of
   /// output_length(L), or of options.output_size, which stands for another output_padding. Never compiles; allocates

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <limits>
 
 #include "codegen/cuda/source.h"
@@ -11,10 +12,14 @@ namespace unstride::cuda {
 
 namespace {
 
-// The target stands for a typical device of its architecture; variants are chosen for this one.
-plan::GpuProblem on_device(plan::GpuProblem problem, const DeviceProperties& device) {
-  problem.target.multiprocessors = device.multiprocessors;
-  problem.target.l2_bytes = device.l2_bytes;
+// A call runs the variant that is predicted to be the fastest. Of strict math all give the same bits: the numbers of
+// the device that is there choose. Of fast math they do not, and the target's own numbers choose, so that results are
+// the same on every device of the target.
+plan::GpuProblem as_chosen_by(plan::GpuProblem problem, const DeviceProperties& device) {
+  if (problem.spec.math == Math::strict) {
+    problem.target.multiprocessors = device.multiprocessors;
+    problem.target.l2_bytes = device.l2_bytes;
+  }
   return problem;
 }
 
@@ -38,7 +43,7 @@ DeviceWeights::DeviceWeights(const std::shared_ptr<const Device>& device, const 
 
 CudaKernel::CudaKernel(const plan::GpuProblem& problem, plan::GpuPlan plan, std::shared_ptr<const Device> device,
                        const std::string& code)
-    : problem_(on_device(problem, device->properties())),
+    : problem_(as_chosen_by(problem, device->properties())),
       plan_(std::move(plan)),
       module_(std::move(device), code, requests_of(problem_, plan_)) {}
 
@@ -48,17 +53,38 @@ std::shared_ptr<const DeviceWeights> CudaKernel::pack(const void* weight, const 
   return std::make_shared<const DeviceWeights>(module_.shared_device(), pack_weights(problem_, plan_, weight, bias));
 }
 
+CudaKernel::Call CudaKernel::call(std::int64_t batch, std::int64_t columns) const {
+  const std::size_t variant = plan::variant_for(problem_, plan_, batch, columns);
+  return {variant, plan::launch_of(problem_, plan_.tiles[variant], batch, columns)};
+}
+
+std::int64_t CudaKernel::workspace_bytes(std::int64_t batch, std::int64_t output_length) const {
+  return call(batch, gpu::columns_of(problem_.layer, output_length)).launch.workspace_bytes;
+}
+
+void CudaKernel::require_workspace(const RunArguments& run, std::int64_t bytes) const {
+  constexpr std::uintptr_t alignment = 16;
+  const auto refuse = [&](std::string_view what) {
+    throw ArgumentError(fmt::format(
+        "workspace: {}; this call needs {} bytes of the device's memory, aligned to {}, that were zero before their "
+        "first use (Kernel::workspace_bytes, RunOptions::workspace)",
+        what, bytes, alignment));
+  };
+  if (!run.workspace) refuse("is null");
+  if (run.workspace_bytes < bytes) refuse(fmt::format("{} bytes are too few", run.workspace_bytes));
+  if (reinterpret_cast<std::uintptr_t>(run.workspace) % alignment != 0)
+    refuse(fmt::format("{} is not aligned", run.workspace));
+  module_.device().require_reachable("workspace", run.workspace);
+}
+
 void CudaKernel::run(const RunArguments& run) const {
   module_.device().require_reachable("x", run.x);
   module_.device().require_reachable("y", run.y);
 
   const std::int64_t columns = gpu::columns_of(problem_.layer, run.output_length);
-  const std::size_t variant = plan::variant_for(problem_, plan_, run.batch, columns);
-  const plan::GpuLaunch launch = plan::launch_of(problem_, plan_.tiles[variant], run.batch, columns);
+  const auto [variant, launch] = call(run.batch, columns);
   if (launch.blocks == 0) return;
-  if (launch.workspace_bytes > 0)
-    throw Error(fmt::format("cuda: plan \"{}\" needs {} bytes of workspace, which this version does not provide",
-                            to_string(plan_), launch.workspace_bytes));
+  if (launch.workspace_bytes > 0) require_workspace(run, launch.workspace_bytes);
   if (launch.blocks > std::numeric_limits<int>::max())
     throw ArgumentError(fmt::format("batch: {}: of {} outputs each needs {} blocks; a launch has at most {}", run.batch,
                                     run.output_length, launch.blocks, std::numeric_limits<int>::max()));
@@ -66,7 +92,7 @@ void CudaKernel::run(const RunArguments& run) const {
                                  .weights = run.weights.weights.data(),
                                  .bias = run.weights.biases.data(),
                                  .y = run.y,
-                                 .workspace = nullptr,
+                                 .workspace = run.workspace,
                                  .batch = run.batch,
                                  .input_length = run.input_length,
                                  .output_length = run.output_length,

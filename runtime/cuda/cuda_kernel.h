@@ -27,6 +27,8 @@ struct RunArguments {
   std::int64_t batch = 0, input_length = 0, output_length = 0;
   std::int64_t x_pitch = 0, y_pitch = 0;
   void* stream = nullptr;
+  void* workspace = nullptr;  ///< zeros, or as the run before left it
+  std::int64_t workspace_bytes = 0;
 };
 
 class CudaKernel {
@@ -38,12 +40,22 @@ class CudaKernel {
   /// From host memory; throws ArgumentError for a device's.
   std::shared_ptr<const DeviceWeights> pack(const void* weight, const void* bias) const;
 
-  /// Puts one launch on the stream. Neither allocates nor waits. Throws ArgumentError where x or y is not memory that
-  /// the device can reach, Error for a plan that needs a workspace.
+  /// Of a call with outputs.
+  std::int64_t workspace_bytes(std::int64_t batch, std::int64_t output_length) const;
+
+  /// Puts one launch on the stream. Neither allocates nor waits. Throws ArgumentError where x, y or the workspace is
+  /// not memory that the device can reach, and for a workspace that will not do.
   void run(const RunArguments& arguments) const;
 
  private:
-  plan::GpuProblem problem_;  ///< with the numbers of the device that is there, which weigh the variants
+  struct Call {
+    std::size_t variant;
+    plan::GpuLaunch launch;
+  };
+  Call call(std::int64_t batch, std::int64_t columns) const;
+  void require_workspace(const RunArguments& run, std::int64_t bytes) const;
+
+  plan::GpuProblem problem_;
   plan::GpuPlan plan_;
   Module module_;
 };

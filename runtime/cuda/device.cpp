@@ -201,6 +201,14 @@ void DeviceMemory::copy_from(const void* host, std::int64_t bytes, std::int64_t 
   api.check(api.stream_synchronize(nullptr), "cuStreamSynchronize");
 }
 
+void DeviceMemory::clear() {
+  if (bytes_ == 0) return;
+  const Device::Current current(*device_);
+  const DriverApi& api = device_->api();
+  api.check(api.fill_bytes(number(data_), 0, static_cast<std::size_t>(bytes_)), "cuMemsetD8");
+  api.check(api.stream_synchronize(nullptr), "cuStreamSynchronize");
+}
+
 void DeviceMemory::copy_to(void* host, std::int64_t bytes, std::int64_t offset) const {
   if (bytes == 0) return;
   const Device::Current current(*device_);

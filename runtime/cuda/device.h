@@ -112,6 +112,8 @@ class DeviceMemory {
   /// Both return when the copy is done, whatever stream uses the memory next; work on other streams that is under way
   /// is not waited for.
   void copy_from(const void* host, std::int64_t bytes, std::int64_t offset = 0);
+  /// Makes all bytes zero; returns when that is done.
+  void clear();
   void copy_to(void* host, std::int64_t bytes, std::int64_t offset = 0) const;
 
  private:

@@ -40,6 +40,7 @@ DriverApi::DriverApi(const LibraryPlaces& places) : library(open_driver(places))
   get(free, "cuMemFree_v2");
   get(copy_to_device, "cuMemcpyHtoD_v2");
   get(copy_to_host, "cuMemcpyDtoH_v2");
+  get(fill_bytes, "cuMemsetD8_v2");
   get(pointer_attributes, "cuPointerGetAttributes");
   get(stream_create, "cuStreamCreate");
   get(stream_destroy, "cuStreamDestroy_v2");

@@ -77,6 +77,7 @@ struct DriverApi {
   DriverResult (*free)(DevicePointer) = nullptr;
   DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes) = nullptr;
   DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes) = nullptr;
+  DriverResult (*fill_bytes)(DevicePointer, unsigned char value, std::size_t count) = nullptr;
   DriverResult (*pointer_attributes)(unsigned count, int* attributes, void** values, DevicePointer) = nullptr;
 
   DriverResult (*stream_create)(StreamHandle*, unsigned flags) = nullptr;

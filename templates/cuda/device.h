@@ -115,6 +115,21 @@ __device__ __forceinline__ void store(T* to, const Vector<T, N>& values) {
   *reinterpret_cast<Vector<T, N>*>(to) = values;
 }
 
+// ---- From block to block, through global memory
+
+/// Stores what another block will read: the one that count_arrival tells to.
+template <int N, typename T>
+__device__ __forceinline__ void publish(T* to, const Vector<T, N>& values) {
+  store<N>(to, values);
+}
+/// By one thread, after a barrier of those that published: adds one, and returns what was there. Blocks that counted
+/// before have published; after another barrier all threads of this one may read it.
+__device__ __forceinline__ unsigned count_arrival(unsigned* counter) {
+  unsigned before;
+  asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+  return before;
+}
+
 // ---- Asynchronous copies, global to shared memory
 
 __device__ __forceinline__ unsigned shared_address(const void* shared) {

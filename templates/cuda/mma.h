@@ -6,13 +6,15 @@
 // element; weights lie in the order of fragments, a few stages of them, and come by asynchronous copies.
 //
 // Warps share a block's columns, its rows, and for small grids its reduction: slices are then added in a fixed order,
-// so that results are the same from run to run. The one tap that some phases lack is multiplied as zeros in these.
+// so that results are the same from run to run. Where that is not enough, blocks share it too (split.h). The one tap
+// that some phases lack is multiplied as zeros in these.
 #pragma once
 
 #include "templates/cuda/activation.h"
 #include "templates/cuda/element.h"
 #include "templates/cuda/interleave.h"
 #include "templates/cuda/mma_tile.h"
+#include "templates/cuda/split.h"
 
 namespace unstride::gpu {
 
@@ -62,7 +64,7 @@ class Mma {
   static constexpr int taps = polyphase.max_taps(), tap_block = tile.taps_in_memory(layer);
   static constexpr int tap_chunks = ceil_div(taps, tap_block);
   static constexpr int stage_slabs = tile.stage_slabs(), slabs = packed.slabs(layer);
-  static constexpr int chunks = ceil_div(slabs, stage_slabs) * tap_chunks;
+  static constexpr int chunks = tile.chunks(layer);
   static constexpr int input_step = polyphase.input_step();
   static constexpr int halo = tile.halo(layer), positions = tile.columns + halo;
   static constexpr int input_pitch = tile.input_pitch(layer);
@@ -77,16 +79,17 @@ class Mma {
   static_assert(layer.element != Element::float64);
   static_assert(threads <= 1024 && row_groups % tile.row_warps == 0 && tile.columns % (16 * tile.column_warps) == 0);
   static_assert(tile.order == Rows::channels || polyphase.max_delay() == 0, "eight rows must read the same inputs");
-  static_assert(tile.stages >= 2);
+  static_assert(tile.stages >= 2 && tile.splits >= 1 && tile.splits <= chunks);
 
   const Arguments& arguments;
   unsigned* const shared = reinterpret_cast<unsigned*>(dynamic_shared());
+  const Share share = Share::of_block<tile.splits>();
   const BlockPlace place;
   int lane, column_warp, row_warp, depth_warp;
 
  public:
   __device__ __forceinline__ explicit Mma(const Arguments& a)
-      : arguments(a), place(BlockPlace::of<layer, shape>(blockIdx.x, a.columns)) {
+      : arguments(a), place(BlockPlace::of<layer, shape>(share.tile, a.columns)) {
     const int warp = static_cast<int>(threadIdx.x) / 32;
     lane = static_cast<int>(threadIdx.x) % 32;
     column_warp = warp % tile.column_warps;
@@ -99,24 +102,43 @@ class Mma {
     start(sums);
     X held[held_words][Operand::channels];
 #pragma unroll
-    for (int stage = 0; stage < tile.stages - 1; ++stage) copy_weights(stage);
-    fetch_inputs(0, held);
-    put_inputs(0, held, inputs_of(0));
+    for (int stage = 0; stage < tile.stages - 1; ++stage) copy_weights(first_chunk() + stage);
+    fetch_inputs(first_chunk(), held);
+    put_inputs(first_chunk(), held, inputs_of(first_chunk()));
 #pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
+    for (int chunk = first_chunk(); chunk < end_chunk(); ++chunk) {
       wait_copies<tile.stages - 2>();
       __syncthreads();  // this stage is whole, and nobody reads the one before any more
       copy_weights(chunk + tile.stages - 1);
-      const bool more = chunk + 1 < chunks;
+      const bool more = chunk + 1 < end_chunk();
       if (more) fetch_inputs(chunk + 1, held);
       multiply(chunk, sums);
       if (more) put_inputs(chunk + 1, held, inputs_of(chunk + 1));
     }
     wait_copies<0>();
-    store(sums);
+    if (is_whole(sums)) store(sums);
   }
 
  protected:
+  // The block's part of the reduction
+  __device__ __forceinline__ int first_chunk() const {
+    return tile.splits == 1 ? 0 : share.template begin<tile.splits>(chunks);
+  }
+  __device__ __forceinline__ int end_chunk() const {
+    return tile.splits == 1 ? chunks : share.template begin<tile.splits>(chunks, 1);
+  }
+  /// Whether the block has the outputs to write: it is the tile's only one, or the last and now has the sums of all.
+  __device__ __forceinline__ bool is_whole(float (&sums)[warp_sixteens][warp_groups][4]) const {
+    if constexpr (tile.splits == 1) {
+      return true;
+    } else {
+      static_assert(tile.split().fours == warp_sixteens * warp_groups);
+      return add_splits<tile.split()>(
+          arguments.workspace, share, [&](int i) -> float(&)[4] { return sums[i / warp_groups][i % warp_groups]; },
+          shared, [] { sync(); });
+    }
+  }
+
   // What a stage holds
   __device__ __forceinline__ unsigned* weights_of(int chunk) const {
     return shared + chunk % tile.stages * stage_words;
@@ -133,7 +155,7 @@ class Mma {
 
   /// Always makes a group of copies, an empty one past the last chunk.
   __device__ __forceinline__ void copy_weights(int chunk) const {
-    if (chunk < chunks) {
+    if (chunk < end_chunk()) {
       const int outer = tile.order == Rows::channels ? place.phase : place.channel;
       const int inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
       const unsigned* from =
@@ -218,7 +240,7 @@ class Mma {
         float bias = 0;
         if constexpr (layer.bias) {
           const int channel = place.channel + channel_of(n, i);
-          if (depth_warp == 0 && channel < layer.out_channels)
+          if (share.split == 0 && depth_warp == 0 && channel < layer.out_channels)
             bias = static_cast<const float*>(arguments.bias)[place.group * layer.out_channels + channel];
         }
 #pragma unroll

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "templates/cuda/block.h"
+#include "templates/cuda/split_tile.h"
 
 namespace unstride::gpu {
 
@@ -23,6 +24,7 @@ struct MmaTile {
   int slabs = 1;         ///< of a stage, for each of depth_warps
   int tap_block = 0;     ///< taps of a stage; 0: all of them
   int stages = 3;        ///< of weights
+  int splits = 1;        ///< blocks that share a tile's reduction (split.h)
   int blocks_per_multiprocessor = 2;
 
   bool operator==(const MmaTile&) const = default;
@@ -31,8 +33,16 @@ struct MmaTile {
   UNSTRIDE_HOST_DEVICE constexpr int row_groups() const { return inner_tiles * outer_tiles; }
   UNSTRIDE_HOST_DEVICE constexpr BlockShape shape() const { return {order, 8 * inner_tiles, outer_tiles, columns}; }
   UNSTRIDE_HOST_DEVICE constexpr Index blocks(const Layer& layer, Index batch, Index number_of_columns) const {
-    return shape().blocks(layer, batch, number_of_columns);
+    return splits * shape().blocks(layer, batch, number_of_columns);
   }
+  UNSTRIDE_HOST_DEVICE constexpr SplitTile split() const {
+    return {splits, threads(), row_groups() / row_warps * (columns / column_warps / 16)};
+  }
+  UNSTRIDE_HOST_DEVICE constexpr Index workspace_bytes(const Layer& layer, Index batch, Index number_of_columns) const {
+    return split().workspace_bytes(shape().blocks(layer, batch, number_of_columns));
+  }
+  /// Steps of the reduction, a stage each.
+  UNSTRIDE_HOST_DEVICE constexpr Index chunks(const Layer& layer) const;
   UNSTRIDE_HOST_DEVICE constexpr Index taps_in_memory(const Layer& layer) const {
     return tap_block == 0 ? layer.polyphase().max_taps() : min(tap_block, layer.polyphase().max_taps());
   }
@@ -99,5 +109,10 @@ struct MmaWeights {
     return inner(layer) * outer(layer) * row_group_words(layer);
   }
 };
+
+UNSTRIDE_HOST_DEVICE constexpr Index MmaTile::chunks(const Layer& layer) const {
+  return ceil_div(MmaWeights{order}.slabs(layer), stage_slabs()) *
+         ceil_div(layer.polyphase().max_taps(), taps_in_memory(layer));
+}
 
 }  // namespace unstride::gpu

@@ -16,7 +16,8 @@ class Wgmma : Mma<layer, tile.products(), true> {
   using Base = Mma<layer, tile.products(), true>;
   using Operand = MmaOperand<layer>;
   using Base::arguments, Base::shared, Base::lane, Base::column_warp, Base::place;
-  using Base::chunks, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step, Base::packed;
+  using Base::first_chunk, Base::end_chunk, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step,
+      Base::packed;
   using Base::first_slab, Base::row_groups, Base::stage_slabs;
 
   static constexpr int stage_words = tile.stage_words(layer), consumers = Base::threads;
@@ -69,16 +70,16 @@ class Wgmma : Mma<layer, tile.products(), true> {
   __device__ __forceinline__ void produce() const {
     typename Base::X held[Base::held_words][Operand::channels];
     const bool copies = threadIdx.x / 32 == consumers / 32;  // the first of its warps
-    Base::fetch_inputs(0, held);
+    Base::fetch_inputs(first_chunk(), held);
 #pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      const int stage = chunk % tile.stages, round = chunk / tile.stages;
+    for (int chunk = first_chunk(); chunk < end_chunk(); ++chunk) {
+      const int step = chunk - first_chunk(), stage = step % tile.stages, round = step / tile.stages;
       if (round > 0) wait(empty(stage), (round - 1) % 2);
       if (copies) copy_weights(chunk, stage);
       Base::put_inputs(chunk, held, inputs_of(stage));
       sync_warp();
       if (lane == 0) arrive(full(stage));
-      if (chunk + 1 < chunks) Base::fetch_inputs(chunk + 1, held);
+      if (chunk + 1 < end_chunk()) Base::fetch_inputs(chunk + 1, held);
     }
   }
 
@@ -107,14 +108,14 @@ class Wgmma : Mma<layer, tile.products(), true> {
     float sums[1][row_groups][4];
     Base::start(sums);
 #pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      const int stage = chunk % tile.stages;
-      wait(full(stage), chunk / tile.stages % 2);
+    for (int step = 0; step < end_chunk() - first_chunk(); ++step) {
+      const int stage = step % tile.stages;
+      wait(full(stage), step / tile.stages % 2);
 #pragma unroll
       for (int slab = 0; slab < stage_slabs; ++slab) multiply(stage, slab, sums[0]);
       if (lane == 0) arrive(empty(stage));
     }
-    Base::store(sums);
+    if (Base::is_whole(sums)) Base::store(sums);
   }
 
   __device__ __forceinline__ void multiply(int stage, int slab, float (&sums)[row_groups][4]) const {

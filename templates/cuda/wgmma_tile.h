@@ -14,6 +14,7 @@ struct WgmmaTile {
   int warpgroups = 2;   ///< that multiply, 64 columns each
   int slabs = 1;        ///< of a stage; divides those of the layer
   int stages = 4;       ///< of inputs and weights
+  int splits = 1;       ///< blocks that share a tile's reduction (split.h)
   int blocks_per_multiprocessor = 1;
 
   /// Of a thread, where two warpgroups multiply: 65536 in all. Producers keep inputs in theirs.
@@ -33,6 +34,7 @@ struct WgmmaTile {
             .slabs = slabs,
             .tap_block = 0,
             .stages = stages,
+            .splits = splits,
             .blocks_per_multiprocessor = blocks_per_multiprocessor};
   }
   UNSTRIDE_HOST_DEVICE constexpr int threads() const { return 32 * warps_of_group * (warpgroups + 1); }
@@ -40,6 +42,9 @@ struct WgmmaTile {
   UNSTRIDE_HOST_DEVICE constexpr int instruction_rows() const { return products().row_groups() % 16 == 0 ? 128 : 64; }
   UNSTRIDE_HOST_DEVICE constexpr Index blocks(const Layer& layer, Index batch, Index number_of_columns) const {
     return products().blocks(layer, batch, number_of_columns);
+  }
+  UNSTRIDE_HOST_DEVICE constexpr Index workspace_bytes(const Layer& layer, Index batch, Index number_of_columns) const {
+    return products().workspace_bytes(layer, batch, number_of_columns);
   }
   /// Weights, then inputs.
   UNSTRIDE_HOST_DEVICE constexpr Index stage_words(const Layer& layer) const {

@@ -107,6 +107,30 @@ TEST_P(Architectures, EveryStrategyAndElementTypeCompilesWithoutSpills) {
   expect_no_spills(layers_of_every_kind(), GetParam());
 }
 
+// Blocks that share a sum, whether or not the planner prefers that for the layer. The tile's registers are at their
+// limit.
+TEST_P(Architectures, SplitReductionsCompileWithoutSpills) {
+  if (const std::string why = why_not(GetParam()); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
+  LayerSpec deep{.in_channels = 512, .out_channels = 256, .kernel_size = 16, .stride = 8, .padding = 4};
+  deep.math = Math::fast;
+  std::vector<LayerSpec> layers;
+  for (const DType dtype : {DType::float16, DType::float32, DType::bfloat16}) {
+    if (GetParam() == "cuda:sm_75" && dtype != DType::float16) continue;
+    deep.dtype = dtype;
+    layers.push_back(deep);
+  }
+  const std::string
+      large =
+          "mma order=channels columns=64 inner_tiles=1 outer_tiles=8 column_warps=2 row_warps=2 depth_warps=1 "
+          "slabs=1 tap_block=2 stages=3 splits=",
+      small =
+          "mma order=channels columns=16 inner_tiles=1 outer_tiles=4 column_warps=1 row_warps=1 depth_warps=4 "
+          "slabs=1 tap_block=2 stages=2 splits=";
+  for (const std::string& tile : {large, small})
+    expect_no_spills(layers, GetParam(),
+                     tile + "1 blocks_per_multiprocessor=2; " + tile + "4 blocks_per_multiprocessor=2");
+}
+
 // Both roles of its warpgroups, whichever strategy the planner prefers.
 TEST(WgmmaOnNvrtc, CompilesWithoutSpills) {
   if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <new>
 #include <thread>
 
 #include "templates/cuda/layer.h"
+#include "templates/cuda/split_tile.h"
 #include "tests/cuda/fakes.h"
 #include "unstride/unstride.hpp"
 
@@ -301,9 +303,10 @@ struct OnDevice {
     const auto count = static_cast<std::size_t>(spec.weight_count());
     weights = kernel.pack(all.first(count), all.subspan(count));
   }
-  void run(void* stream = nullptr) const {
+  void run(void* stream = nullptr, Workspace workspace = {}) const {
     kernel.run(ConstBuffer(x.data(), x.bytes() / 4, DType::float32), weights,
-               Buffer(y.data(), y.bytes() / 4, DType::float32), {.batch = batch, .length = length, .stream = stream});
+               Buffer(y.data(), y.bytes() / 4, DType::float32),
+               {.batch = batch, .length = length, .stream = stream, .workspace = workspace});
   }
 
   Kernel kernel;
@@ -360,6 +363,94 @@ TEST_F(CudaEngine, EveryLengthIsAnsweredByACompiledVariant) {
   }
   EXPECT_EQ(fake_nvrtc().compilations.size(), 1u);
   EXPECT_EQ(fake_driver().launches.size(), 5u);
+}
+
+// Few columns and a long sum: several blocks share it.
+LayerSpec layer_with_shared_sums() {
+  LayerSpec spec{.in_channels = 512, .out_channels = 256, .kernel_size = 16, .stride = 8, .padding = 4};
+  spec.math = Math::fast;
+  return spec;
+}
+
+TEST_F(CudaEngine, SmallCallsOfFastMathNeedAWorkspaceAndOthersNone) {
+  const Engine it = engine();
+  const Kernel fast = it.compile(layer_with_shared_sums(), {.target = "cuda"});
+  EXPECT_GT(fast.workspace_bytes(1, 8), gpu::SplitTile::counter_bytes);
+  EXPECT_EQ(fast.workspace_bytes(16, 5000), 0);
+  EXPECT_EQ(fast.workspace_bytes(0, 8), 0);
+  LayerSpec strict = layer_with_shared_sums();
+  strict.math = Math::strict;
+  EXPECT_EQ(it.compile(strict, {.target = "cuda"}).workspace_bytes(1, 8), 0);
+  error_of<ArgumentError>([&] { fast.workspace_bytes(-1, 8); });
+  error_of<SpecError>([&] { fast.workspace_bytes(1, 0); });
+  error_of<ArgumentError>([&] { fast.workspace_bytes(std::numeric_limits<std::int64_t>::max(), 8); });
+  error_of<Error>([&] { fast.workspace_bytes(1, 8, 1'000'000); });
+}
+
+TEST_F(CudaEngine, AWorkspaceThatWillNotDoIsRefusedWithWhatIsNeeded) {
+  fake_driver().devices.resize(2);
+  const Engine it = engine();
+  const OnDevice layer(it, layer_with_shared_sums(), 1, 8);
+  const std::int64_t bytes = layer.kernel.workspace_bytes(1, 8);
+  const DeviceArray workspace(it, bytes + 16), elsewhere(it, bytes, 1);
+  std::vector<double> on_host(static_cast<std::size_t>(bytes / 8 + 1));
+  auto* const begin = static_cast<char*>(workspace.data());
+  const auto error = [&](void* data, std::int64_t count) {
+    return error_of<ArgumentError>([&] { layer.run(nullptr, {data, count}); });
+  };
+  const std::string needs = "this call needs " + std::to_string(bytes) + " bytes of the device's memory, aligned to 16";
+  const auto expect = [&](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  expect(error(nullptr, 0), "workspace: is null; " + needs);
+  expect(error(begin, bytes - 1), std::to_string(bytes - 1) + " bytes are too few; " + needs);
+  expect(error(begin + 8, bytes), "is not aligned; " + needs);
+  expect(error(on_host.data(), bytes), "workspace: is not memory of device 0");
+  expect(error(elsewhere.data(), bytes), "workspace: is memory of device 1, not of device 0");
+  expect(error(begin, -1), "workspace: -1 bytes");
+  expect(error(layer.y.data(), 16), "workspace: overlaps y");
+  expect(error(layer.x.data(), 16), "workspace: overlaps x");
+  EXPECT_TRUE(fake_driver().launches.empty());
+}
+
+TEST_F(CudaEngine, AWorkspaceIsClearedOnceAndHandedToTheKernel) {
+  const Engine it = engine();
+  const OnDevice layer(it, layer_with_shared_sums(), 1, 8);
+  const DeviceArray workspace(it, layer.kernel.workspace_bytes(1, 8));
+  std::vector<char> bytes(static_cast<std::size_t>(workspace.bytes()), 1);
+  workspace.upload(bytes.data(), workspace.bytes());
+  workspace.clear();
+  workspace.download(bytes.data(), workspace.bytes());
+  EXPECT_EQ(std::ranges::count(bytes, 0), workspace.bytes());
+  static void* seen;
+  fake_driver().on_launch = [](const FakeLaunch& launch) {
+    seen = static_cast<const gpu::Arguments*>(launch.parameters[0])->workspace;
+  };
+  const auto calls = fake_driver().calls;
+  layer.run(nullptr, {workspace.data(), workspace.bytes()});
+  EXPECT_EQ(seen, workspace.data());
+  for (const char* call : {"cuStreamSynchronize", "cuMemAlloc", "cuMemsetD8"})
+    EXPECT_EQ(fake_driver().calls[call], calls.contains(call) ? calls.at(call) : 0) << call;
+}
+
+// Another number of multiprocessors would choose another variant, and other bits.
+TEST_F(CudaEngine, EveryDeviceOfATargetRunsTheSameVariantOfFastMath) {
+  const auto launches = [&](int multiprocessors) {
+    const WithFakes fakes;
+    fake_driver().devices[0].multiprocessors = multiprocessors;
+    const Engine it = engine();
+    for (const std::int64_t length : {8, 100, 1000, 10'000}) {
+      const OnDevice layer(it, layer_with_shared_sums(), 1, length);
+      const DeviceArray workspace(it, layer.kernel.workspace_bytes(1, length));
+      layer.run(nullptr, {workspace.data(), workspace.bytes()});
+    }
+    std::vector<std::string> result;
+    for (const FakeLaunch& launch : fake_driver().launches)
+      result.push_back(launch.function + " of " + std::to_string(launch.grid[0]));
+    return result;
+  };
+  EXPECT_EQ(launches(132).size(), 4u);
+  EXPECT_EQ(launches(132), launches(20));
 }
 
 TEST_F(CudaEngine, MemoryOfTheHostIsRefusedByName) {

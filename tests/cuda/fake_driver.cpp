@@ -240,6 +240,11 @@ int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return 0;
 }
+int cuMemsetD8_v2(unsigned long long to, unsigned char value, std::size_t bytes) {
+  const auto lock = count("cuMemsetD8");
+  std::memset(reinterpret_cast<void*>(to), value, bytes);
+  return 0;
+}
 // As the real one: zeros, and no error, for memory that it knows nothing of.
 int cuPointerGetAttributes(unsigned attributes, const int* which, void** values, unsigned long long address) {
   const auto lock = count("cuPointerGetAttributes");

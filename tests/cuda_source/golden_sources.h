@@ -48,9 +48,9 @@ inline std::vector<GoldenSource> golden_sources() {
                "padding": 4, "dtype": "bfloat16", "math": "fast",
                "prologue": {"op": "leaky_relu", "negative_slope": 0.1}})",
        "cuda:sm_90a",
-       "wgmma order=channels inner_tiles=4 outer_tiles=8 warpgroups=2 slabs=1 stages=4 blocks_per_multiprocessor=1; "
-       "wgmma order=channels inner_tiles=1 outer_tiles=8 warpgroups=1 slabs=1 stages=4 "
-       "blocks_per_multiprocessor=2"}};
+       "wgmma order=channels inner_tiles=4 outer_tiles=8 warpgroups=2 slabs=1 stages=4 splits=1 "
+       "blocks_per_multiprocessor=1; wgmma order=channels inner_tiles=1 outer_tiles=8 warpgroups=1 slabs=1 stages=4 "
+       "splits=4 blocks_per_multiprocessor=2"}};
 }
 
 }  // namespace unstride::cuda::testing

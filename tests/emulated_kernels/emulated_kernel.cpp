@@ -85,7 +85,10 @@ std::vector<T> EmulatedKernel::run(const LayerData<T>& data, const EmulatedRun& 
       cuda::pack_weights(problem_, plan_, data.w.data(), data.b.empty() ? nullptr : data.b.data());
   const GuardedArray<std::byte> weights(std::span<const std::byte>(whole_vectors(packed.weights)), Touching::back);
   const GuardedArray<std::byte> biases(std::span<const std::byte>(whole_vectors(packed.biases)), Touching::back);
-  const GuardedArray<std::byte> workspace((launch.workspace_bytes + 15) / 16 * 16, std::byte{0xff}, Touching::back);
+  const GuardedArray<std::byte> workspace(launch.workspace_bytes, std::byte{0xff}, Touching::back);
+  const auto counters = workspace.elements().first(
+      static_cast<std::size_t>(std::min<std::int64_t>(launch.workspace_bytes, gpu::SplitTile::counter_bytes)));
+  std::ranges::fill(counters, std::byte{0});
   const T nan = stored<T>(std::numeric_limits<double>::quiet_NaN());
   const std::int64_t input_rows = data.batch * spec.in_channels, output_rows = data.batch * spec.out_channels;
   const GuardedArray<T> x(std::span<const T>(spread(data.x, input_rows, data.length, how.input_gap, nan)),
@@ -105,13 +108,19 @@ std::vector<T> EmulatedKernel::run(const LayerData<T>& data, const EmulatedRun& 
                                     .output_pitch = output + how.output_gap,
                                     .columns = columns};
   auto* kernel = compiled_.function<void(gpu::Arguments)>(cuda::kernel_symbol(index));
-  if (launch.blocks > 0)
+  // Blocks that share a reduction need each other.
+  const std::int64_t most_blocks = launch.workspace_bytes > 0 ? 0 : how.most_blocks;
+  for (int n = 0; n < how.launches && launch.blocks > 0; ++n) {
+    std::ranges::fill(y.elements(), never_written<T>());
     emulator::launch(
         {.x = static_cast<unsigned>(launch.blocks),
          .threads = static_cast<unsigned>(launch.threads),
          .shared_bytes = static_cast<std::size_t>(launch.shared_bytes),
          .shared_touches_front = how.touching == Touching::front},
-        how.schedule, [&] { kernel(arguments); }, chosen_blocks(launch.blocks, how.most_blocks));
+        how.schedule, [&] { kernel(arguments); }, chosen_blocks(launch.blocks, most_blocks));
+    if (std::ranges::any_of(counters, [](std::byte value) { return value != std::byte{0}; }))
+      throw emulator::Failure("the counters of the workspace are not left at zero");
+  }
 
   std::vector<T> dense;
   for (std::int64_t row = 0; row < output_rows; ++row) {

@@ -27,6 +27,7 @@ struct EmulatedRun {
   std::int64_t output_padding = -1;            ///< -1: the spec's
   int tile = -1;                               ///< of the plan; -1: the one that a GPU would run
   std::int64_t most_blocks = 0;                ///< 0: all; else the first, the last and some between
+  int launches = 1;                            ///< one after the other, with the same workspace
 };
 
 class EmulatedKernel {
@@ -39,9 +40,9 @@ class EmulatedKernel {
   int tiles() const { return static_cast<int>(plan_.tiles.size()); }
   std::string plan() const { return plan::to_string(plan_); }
 
-  /// y, dense. x, weights and y lie in guarded memory; what lies between rows of x is not a number, and what lies
-  /// between rows of y stays as it was. Outputs of blocks that are left out are never_written<T>. Throws
-  /// emulator::Failure.
+  /// y of the last launch, dense. x, weights and y lie in guarded memory; what lies between rows of x is not a number,
+  /// and what lies between rows of y stays as it was, and so do the counters of the workspace. Outputs of blocks that
+  /// are left out are never_written<T>. Throws emulator::Failure.
   template <typename T>
   std::vector<T> run(const LayerData<T>& data, const EmulatedRun& how = {}) const;
 

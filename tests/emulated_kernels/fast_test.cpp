@@ -1,7 +1,4 @@
 // Fast math on tensor cores, in the emulator: within the bound of docs/spec.md.
-//
-// The exact result is taken from the chain in double. |x||w| is summed without activations, which make no number larger
-// here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,57 +7,19 @@
 #include <numeric>
 
 #include "tests/emulated_kernels/emulated_kernel.h"
+#include "tests/emulated_kernels/fast_math_testing.h"
 #include "tests/kernels/random_layers.h"
 #include "tests/kernels/seeds.h"
 #include "tests/kernels/sweep_design.h"
 #include "tests/oracle/comparison.h"
-#include "tests/oracle/fast_math_bound.h"
 
 namespace unstride::testing {
 namespace {
 
 template <typename T>
-std::vector<double> doubles(const std::vector<T>& values, bool absolute) {
-  std::vector<double> result;
-  for (const T value : values) result.push_back(absolute ? std::fabs(value_of(value)) : value_of(value));
-  return result;
-}
-
-// The layer in double: exact, or sum |x||w| + |b|.
-template <typename T>
-std::vector<double> in_double(const LayerData<T>& data, bool magnitude) {
-  LayerSpec spec = data.spec;
-  if (magnitude) spec.prologue = spec.epilogue = {};
-  const auto x = doubles(data.x, magnitude), w = doubles(data.w, magnitude), b = doubles(data.b, magnitude);
-  const StrictChain<double> chain{spec, data.batch, data.length, x, w, b};
-  return chain.outputs(chain.output_length());
-}
-
-template <typename T>
-::testing::AssertionResult within_bound(const LayerData<T>& data, const std::vector<T>& y) {
-  const std::vector<double> exact = in_double(data, false), magnitude = in_double(data, true);
-  if (y.size() != exact.size()) return ::testing::AssertionFailure() << y.size() << " outputs";
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const double allowed = fast_math_bound(data.spec, exact[i], magnitude[i]) + 1e-30;
-    const double error = std::fabs(value_of(y[i]) - exact[i]);
-    if (!(error <= allowed))
-      return ::testing::AssertionFailure()
-             << "output " << i << " is " << value_of(y[i]) << ", exactly " << exact[i] << ": " << error / magnitude[i]
-             << " of sum |x||w|, allowed " << allowed / magnitude[i];
-  }
-  return ::testing::AssertionSuccess();
-}
-
-template <typename T>
 class EmulatedFastMath : public ::testing::Test {
  protected:
-  static LayerSpec fast(LayerSpec spec) {
-    spec.dtype = dtype_of<T>;
-    spec.math = Math::fast;
-    for (Activation* activation : {&spec.prologue, &spec.epilogue})
-      if (activation->op == Activation::Op::leaky_relu) activation->negative_slope = 0.25;
-    return spec;
-  }
+  static LayerSpec fast(LayerSpec spec) { return fast_layer<T>(std::move(spec)); }
   void check(const LayerSpec& spec, const std::string& plan, std::int64_t batch, std::int64_t length,
              std::uint64_t seed) {
     SCOPED_TRACE(to_json(spec));
@@ -75,7 +34,7 @@ class EmulatedFastMath : public ::testing::Test {
                                .input_gap = static_cast<std::int64_t>(seed % 4),
                                .output_gap = static_cast<std::int64_t>(seed % 3),
                                .tile = tile};
-      EXPECT_TRUE(within_bound(data, kernel.run(data, how))) << kernel.describe(data, how);
+      EXPECT_TRUE(within_fast_math_bound(data, kernel.run(data, how))) << kernel.describe(data, how);
     }
   }
 };
@@ -121,10 +80,11 @@ void expect_infinity_stays_where_it_may(const LayerSpec& spec, const std::string
     const bool of_a_tap = from_it >= 0 && from_it % spec.dilation == 0;
     for (std::int64_t channel = 0; channel < spec.out_channels; ++channel) {
       const bool finite = std::isfinite(value_of(y[static_cast<std::size_t>(channel * outputs + o)]));
-      if (of_a_tap && tap < spec.kernel_size)
+      if (of_a_tap && tap < spec.kernel_size) {
         EXPECT_FALSE(finite) << "output " << o << " of channel " << channel;
-      else if (!of_a_tap || tap >= multiplied)
+      } else if (!of_a_tap || tap >= multiplied) {
         EXPECT_TRUE(finite) << "output " << o << " of channel " << channel;
+      }
     }
   }
 }
@@ -139,7 +99,7 @@ TYPED_TEST(EmulatedFastMath, AnInfinityReachesTheOutputsThatTheSpecNamesAndNoOth
     expect_infinity_stays_where_it_may<TypeParam>(
         spec,
         "mma order=channels columns=32 inner_tiles=2 outer_tiles=2 column_warps=2 row_warps=1 depth_warps=1 slabs=1 "
-        "tap_block=2 stages=2 blocks_per_multiprocessor=1");
+        "tap_block=2 stages=2 splits=1 blocks_per_multiprocessor=1");
   }
 }
 
@@ -158,7 +118,7 @@ std::string small_wgmma(std::uint64_t seed) {
                             "order=phases inner_tiles=1 outer_tiles=16 warpgroups=2 slabs=1 stages=3",
                             "order=phases inner_tiles=4 outer_tiles=2 warpgroups=1 slabs=1 stages=4",
                             "order=channels inner_tiles=4 outer_tiles=8 warpgroups=2 slabs=1 stages=2"};
-  return std::string("wgmma ") + tiles[seed % tiles.size()] + " blocks_per_multiprocessor=1";
+  return std::string("wgmma ") + tiles[seed % tiles.size()] + " splits=1 blocks_per_multiprocessor=1";
 }
 bool for_wgmma(const LayerSpec& spec) {
   const gpu::Polyphase polyphase = {spec.stride, spec.dilation, spec.kernel_size};

@@ -53,7 +53,8 @@ const LayerSpec& separate() {
 
 // Rows, columns, and stages that they do not fill; the ring of stages goes round more than once.
 constexpr const char* wgmma_tile =
-    "wgmma order=channels inner_tiles=2 outer_tiles=4 warpgroups=2 slabs=1 stages=2 blocks_per_multiprocessor=1";
+    "wgmma order=channels inner_tiles=2 outer_tiles=4 warpgroups=2 slabs=1 stages=2 splits=1 "
+    "blocks_per_multiprocessor=1";
 
 std::vector<Mutant> mutants() {
   return {
@@ -103,7 +104,7 @@ std::vector<Mutant> mutants() {
       {"wgmma_WaitingForTheOtherPhaseOfFull",
        wgmma_tile,
        fast(),
-       {wgmma, "chunk / tile.stages % 2", "(chunk / tile.stages + 1) % 2"}},
+       {wgmma, "step / tile.stages % 2", "(step / tile.stages + 1) % 2"}},
       {"wgmma_WaitingForTheOtherPhaseOfEmpty", wgmma_tile, fast(), {wgmma, "(round - 1) % 2", "round % 2"}},
       {"wgmma_ExpectingTooFewBytes",
        wgmma_tile,

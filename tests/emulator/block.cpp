@@ -62,6 +62,7 @@ void Block::reset(const Grid& grid) {
   warps_.assign((threads + warp_size - 1) / warp_size, {});
   failure_.clear();
   mbarriers_.clear();
+  published_.clear();
   // The last byte touches the guard, as far as the alignment permits, or the first one does; what is not shared memory
   // must stay poisoned behind it.
   constexpr std::size_t alignment = 128;
@@ -139,6 +140,7 @@ bool Block::release_block_barrier() {
     }
   }
   for (unsigned i = 0; i < count_; ++i) threads_[i].state = State::ready;
+  land_published();
   return true;
 }
 
@@ -150,6 +152,7 @@ void Block::check_finished() {
     }
   for (const Warp& warp : warps_)
     if (!warp.products.empty()) failure_ = "the block ends while products are under way";
+  if (!published_.empty()) failure_ = "the block ends before what it published has passed a barrier";
   if (mbarriers_.copies_under_way()) failure_ = "the block ends while bulk copies are under way";
   for (const unsigned char* byte = shared_begin_ + shared_bytes_; byte < shared_memory_.end(); ++byte)
     if (*byte != 0xff) failure_ = fmt::format("shared memory was written beyond its {} bytes", shared_bytes_);
@@ -211,6 +214,7 @@ void Block::sync_some(int id, int threads, Place place) {
   if (arrived < threads) return wait(State::at_some_barrier, "sync_some", place);
   for (unsigned i = 0; i < count_; ++i)
     if (threads_[i].state == State::at_some_barrier && threads_[i].barrier_id == id) threads_[i].state = State::ready;
+  land_published();
 }
 
 void Block::collective(const char* name, void* operands, Collective perform, Place place) {
@@ -227,6 +231,24 @@ void Block::collective(const char* name, void* operands, Collective perform, Pla
   perform(warp.operands);
   warp.arrived = 0;
   for (unsigned lane = 0; lane < warp_size; ++lane) threads_[index / warp_size * warp_size + lane].state = State::ready;
+}
+
+void Block::publish(void* to, const void* values, int bytes, Place place) {
+  poison(to, static_cast<std::size_t>(bytes));
+  const auto* begin = static_cast<const unsigned char*>(values);
+  published_.push_back({to, {begin, begin + bytes}, place});
+}
+
+void Block::land_published() {
+  for (const Published& store : published_) std::memcpy(store.to, store.values.data(), store.values.size());
+  published_.clear();
+}
+
+void Block::require_published(Place place) {
+  if (!published_.empty())
+    fail(fmt::format("no barrier between what is published at {}:{} and count_arrival", published_.front().place.file,
+                     published_.front().place.line),
+         place);
 }
 
 void Block::copy_async(void* shared, const void* global, int bytes, bool valid, Place place) {

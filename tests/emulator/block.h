@@ -34,6 +34,9 @@ class Block {
   void sync_block(Place place);
   void sync_some(int id, int threads, Place place);
   void collective(const char* name, void* operands, Collective perform, Place place);
+  /// Values for other blocks land at the block's next barrier. Until then nobody may be told of them.
+  void publish(void* to, const void* values, int bytes, Place place);
+  void require_published(Place place);
   void copy_async(void* shared, const void* global, int bytes, bool valid, Place place);
   void commit_copies() { ++current_->commits; }
   void wait_copies(int pending);
@@ -67,6 +70,11 @@ class Block {
     const void* from;
     int bytes, read_bytes, commits;
   };
+  struct Published {
+    void* to;
+    std::vector<unsigned char> values;
+    Place place;
+  };
   struct Thread {
     Fiber fiber;
     State state = State::ready;
@@ -98,6 +106,7 @@ class Block {
   bool release_block_barrier();
   bool can_go_on(Thread& thread);
   void wait(State state, const char* in, Place place);
+  void land_published();
   void check_finished();
   std::string who(const Thread& thread) const;
   std::string deadlock() const;
@@ -110,6 +119,7 @@ class Block {
   const std::function<void()>* kernel_ = nullptr;
   std::string failure_;
   Mbarriers mbarriers_;
+  std::vector<Published> published_;
   MappedMemory shared_memory_;
   unsigned char* shared_begin_ = nullptr;
   std::size_t shared_bytes_ = 0;

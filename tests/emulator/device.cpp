@@ -22,6 +22,13 @@ void sync_some(int id, int threads, const char* file, int line) {
 void collective(const char* name, void* operands, void (*perform)(void* const*), const char* file, int line) {
   running_block().collective(name, operands, perform, {file, line});
 }
+void publish(void* to, const void* values, int bytes, const char* file, int line) {
+  running_block().publish(to, values, bytes, {file, line});
+}
+unsigned count_arrival(unsigned* counter, const char* file, int line) {
+  running_block().require_published({file, line});
+  return (*counter)++;
+}
 void copy_async(void* shared, const void* global, int bytes, bool valid, const char* file, int line) {
   running_block().copy_async(shared, global, bytes, valid, {file, line});
 }

@@ -26,6 +26,8 @@ unsigned char* shared();
 void sync_block(const char* file, int line);
 void sync_some(int id, int threads, const char* file, int line);
 void collective(const char* name, void* operands, void (*perform)(void* const*), const char* file, int line);
+void publish(void* to, const void* values, int bytes, const char* file, int line);
+unsigned count_arrival(unsigned* counter, const char* file, int line);
 void copy_async(void* shared, const void* global, int bytes, bool valid, const char* file, int line);
 void commit_copies();
 void wait_copies(int pending);
@@ -150,6 +152,15 @@ inline void store(T* to, const Vector<T, N>& values, UNSTRIDE_PLACE) {
   if (reinterpret_cast<__UINTPTR_TYPE__>(to) % sizeof(Vector<T, N>) != 0)
     emulator::fail("store is not aligned", file, line);
   __builtin_memcpy(to, &values, sizeof values);
+}
+
+template <int N, typename T>
+inline void publish(T* to, const Vector<T, N>& values, UNSTRIDE_PLACE) {
+  if (reinterpret_cast<__UINTPTR_TYPE__>(to) % sizeof values != 0) emulator::fail("publish is not aligned", file, line);
+  emulator::publish(to, &values, sizeof values, file, line);
+}
+inline unsigned count_arrival(unsigned* counter, UNSTRIDE_PLACE) {
+  return emulator::count_arrival(counter, file, line);
 }
 
 template <int bytes>

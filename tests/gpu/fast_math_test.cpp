@@ -1,4 +1,5 @@
 // Fast math on the GPU: within its bounds, and the same from run to run.
+#include <algorithm>
 #include <cmath>
 
 #include "tests/gpu/gpu_testing.h"
@@ -43,6 +44,37 @@ void expect_within_bounds(LayerSpec spec, std::int64_t batch, std::int64_t lengt
     const double expected = wide.oracle().output(n, channel, o), size = sizes.oracle().output(n, channel, o);
     ASSERT_LE(std::abs(got - expected), fast_math_bound(spec, expected, size) + 1e-30)
         << "y[" << n << "," << channel << "," << o << "]: " << describe(kernel, data);
+  }
+}
+
+TEST_F(GpuFast, SmallCallsShareTheirSumsWithinTheDocumentedBounds) {
+  for (LayerSpec spec : {layer(512, 256, 16, 8), layer(1026, 1, 1024, 256)}) {
+    spec.math = Math::fast;
+    EXPECT_GT(engine().compile(spec, {.target = "cuda"}).workspace_bytes(1, 4), 0) << to_json(spec);
+    for (const std::int64_t length : {1, 4, 12, 100}) {
+      expect_within_bounds<float>(spec, 1, length);
+      expect_within_bounds<Float16>(spec, 2, length);
+      expect_within_bounds<BFloat16>(spec, 1, length);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Counters are left as they were found, at the same place for all kernels.
+TEST_F(GpuFast, OneWorkspaceServesOneCallAfterTheOther) {
+  LayerSpec spec = layer(512, 256, 16, 8), other = layer(1026, 1, 1024, 256);
+  spec.math = other.math = Math::fast;
+  const LayerData<float> data(spec, 1, 8), more(other, 1, 100);
+  const Kernel kernel = engine().compile(spec, {.target = "cuda"}), next = engine().compile(other, {.target = "cuda"});
+  const GpuCall<float> alone(kernel, data), also_alone(next, more);
+  const std::vector<float> y = alone(), z = also_alone();
+  const DeviceArray shared(engine(), std::max(kernel.workspace_bytes(1, 8), next.workspace_bytes(1, 100)));
+  shared.clear();
+  const RunOptions options{.workspace = {shared.data(), shared.bytes()}};
+  const GpuCall<float> one(kernel, data, options), two(next, more, options);
+  for (int k = 0; k < 10; ++k) {
+    EXPECT_TRUE(same_bits(one(), y)) << k;
+    EXPECT_TRUE(same_bits(two(), z)) << k;
   }
 }
 

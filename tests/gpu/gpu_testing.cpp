@@ -42,6 +42,11 @@ GpuCall<T>::GpuCall(const Kernel& kernel, const LayerData<T>& data, RunOptions o
   constexpr std::int64_t size = sizeof(T);
   x_ = DeviceArray(engine(), x_count_ * size);
   y_ = DeviceArray(engine(), (y_count_ + behind) * size);
+  if (!options.workspace.data) {
+    workspace_ = DeviceArray(engine(), kernel.workspace_bytes(data.batch, data.length, options.output_size));
+    workspace_.clear();
+    options_.workspace = {workspace_.data(), workspace_.bytes()};
+  }
   x_.upload(data.x.data(), x_count_ * size);
   clear();
 }

@@ -53,7 +53,7 @@ class GpuCall {
   RunOptions options_;
   std::int64_t x_count_, y_count_;
   DeviceStream stream_;
-  DeviceArray x_, y_;
+  DeviceArray x_, y_, workspace_;
 };
 
 }  // namespace unstride::testing

@@ -134,6 +134,47 @@ LayerSpec fast(LayerSpec spec) {
   return spec;
 }
 
+TEST(GpuPlanner, SplitsReductionsOfFastMathInSmallCallsAlone) {
+  for (const char* name : {"cuda:sm_80", "cuda:sm_90a"}) {
+    LayerSpec inverse_stft = layer(1026, 1, 1024, 256);
+    inverse_stft.math = Math::fast;
+    const GpuProblem problem(inverse_stft, *gpu_target(name));
+    const GpuPlan plan = choose_gpu_plan(problem).plan;
+    const auto splits = [&](std::int64_t batch, std::int64_t columns) {
+      return splits_of(plan.tiles[variant_for(problem, plan, batch, columns)]);
+    };
+    EXPECT_GT(splits(1, 4), 1) << name;
+    EXPECT_EQ(splits(16, 4097), 1) << name;
+    EXPECT_EQ(splits(1, std::int64_t{1} << 40), 1) << name;
+  }
+  const GpuProblem strict(layer(1026, 1, 1024, 256), hopper());
+  for (const GpuTile& tile : choose_gpu_plan(strict).plan.tiles) EXPECT_EQ(splits_of(tile), 1);
+}
+
+TEST(GpuPlanner, APlanHasATileThatSplitsNothing) {
+  const std::string tile =
+      "mma order=channels columns=32 inner_tiles=1 outer_tiles=4 column_warps=2 row_warps=1 depth_warps=4 slabs=1 "
+      "tap_block=2 stages=3 splits=";
+  const GpuProblem problem(fast(layer(512, 256, 16, 8)), hopper());
+  const auto plan = [&](int splits) { return tile + std::to_string(splits) + " blocks_per_multiprocessor=1"; };
+  EXPECT_THROW(choose_gpu_plan(problem, plan(2)), ArgumentError);
+  EXPECT_NO_THROW(choose_gpu_plan(problem, plan(2) + "; " + plan(1)));
+  for (const int wrong : {-1, 0, 5, 65})
+    EXPECT_THROW(choose_gpu_plan(problem, plan(wrong) + "; " + plan(1)), ArgumentError) << wrong;
+}
+
+TEST(GpuPlanner, AWorkspaceGrowsWithTilesAndIsThatOfTheLaunch) {
+  LayerSpec spec = layer(512, 256, 16, 8);
+  spec.math = Math::fast;
+  const GpuProblem problem(spec, hopper());
+  const gpu::MmaTile tile{.column_warps = 2, .row_warps = 2, .splits = 4};
+  const std::int64_t slice = tile.columns * 8 * tile.row_groups() * 4;
+  const std::int64_t tiles = tile.shape().blocks(problem.layer, 2, 100);
+  EXPECT_EQ(launch_of(problem, tile, 2, 100).workspace_bytes, gpu::SplitTile::counter_bytes + tiles * 4 * slice);
+  EXPECT_EQ(launch_of(problem, tile, 2, 100).blocks, 4 * tiles);
+  EXPECT_EQ(launch_of(problem, gpu::MmaTile{}, 2, 100).workspace_bytes, 0);
+}
+
 TEST(GpuPlanner, OffersWgmmaForDeepLayersOnSm90aAlone) {
   for (const GpuTarget& target : gpu_targets()) {
     const auto tiles = [&](const LayerSpec& spec) { return wgmma.enumerate({spec, target}).size(); };

@@ -77,10 +77,15 @@ Timing run_on_device(const Engine& engine, const Kernel& kernel, const PackedWei
   const auto bytes = [](const std::vector<T>& elements) { return std::ssize(elements) * std::int64_t{sizeof(T)}; };
   const DeviceArray device_x(engine, bytes(data.x), device), device_y(engine, bytes(y), device);
   const DeviceStream stream(engine, device);
+  const DeviceArray workspace(engine, kernel.workspace_bytes(data.batch, data.length), device);
+  workspace.clear();
   device_x.upload(data.x.data(), bytes(data.x));
   const ConstBuffer x(device_x.data(), std::ssize(data.x), dtype_of<T>);
   const Buffer out(device_y.data(), std::ssize(y), dtype_of<T>);
-  const RunOptions options{.batch = data.batch, .length = data.length, .stream = stream.handle()};
+  const RunOptions options{.batch = data.batch,
+                           .length = data.length,
+                           .stream = stream.handle(),
+                           .workspace = {workspace.data(), workspace.bytes()}};
   const auto run = [&] { return stream.time_ms([&] { kernel.run(x, weights, out, options); }); };
   const Timing timing = measure_timed(run, arguments.repeat);
   device_y.download(y.data(), bytes(y));
