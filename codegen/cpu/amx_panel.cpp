@@ -53,8 +53,7 @@ class PanelPacker {
       Value* strip = emit.builder.CreateUDiv(column, emit.i64(plan.strip));
       panel = emit.at(result->getArg(0), emit.mul(strip, geometry.strip_elements));
       first = emit.add(first_input, column);
-      width = emit.min(emit.add(emit.sub(columns, column), reach + geometry.tail_columns - 1),
-                       emit.i64(plan.strip + reach));
+      width = emit.min(emit.add(emit.sub(columns, column), reach + geometry.overhang), emit.i64(plan.strip + reach));
       low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
       high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
       pack_strip();

@@ -105,11 +105,11 @@ class Driver {
     });
   }
 
-  // Inputs that the tiles of the strip at `column` read, those of a tail tile that runs past the block included.
+  // Inputs that the tiles of the strip at `column` read, those of a tile that runs past the block included.
   Value* strip_width(const WorkItem& item, Value* column) {
     const std::int64_t reach = problem.polyphase.reach();
     Value* columns = emit.sub(item.columns, column);
-    return emit.min(emit.add(columns, reach + geometry.tail_columns - 1), emit.i64(plan.strip + reach));
+    return emit.min(emit.add(columns, reach + geometry.overhang), emit.i64(plan.strip + reach));
   }
 
   Value* inside_input(const WorkItem& item, Value* column, Value* first_input) {
@@ -199,6 +199,10 @@ class Driver {
         Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
         Value* whole =
             emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);
+        if (geometry.tail_reach < geometry.tile_columns) {
+          Value* covered = emit.builder.CreateICmpSLE(emit.sub(columns, whole), emit.i64(geometry.tail_reach));
+          whole = emit.add(whole, emit.builder.CreateSelect(covered, emit.i64(0), emit.i64(geometry.tile_columns)));
+        }
         Value* tails = emit.add(strip, whole);
         column_tiles(origin, functions.whole, strip, tails, geometry.tile_columns);
         column_tiles(origin, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);

@@ -72,7 +72,7 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
       emit.branch(
           inside, [&] { copy_row(emit, to, emit.at_stored(x_row, first), whole); },
           [&] {
-            Value* width = emit.add(emit.sub(columns, column), reach + geometry.tail_columns - 1 + lanes - 1);
+            Value* width = emit.add(emit.sub(columns, column), reach + geometry.overhang + lanes - 1);
             width = b.CreateAnd(emit.min(width, emit.i64(whole)), emit.i64(-std::int64_t{lanes}));
             copy_row_masked(emit, to, x_row, first, width, input_length);
           });

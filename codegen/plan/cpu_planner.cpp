@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 namespace unstride::plan {
@@ -52,7 +51,7 @@ KernelPlan given_plan(const CpuProblem& problem, std::string_view text) {
 // Calls of so many columns at most, and numbers of columns that stand for them.
 struct Range {
   std::int64_t most_columns;
-  std::array<std::int64_t, 3> samples;
+  std::vector<std::int64_t> samples;
 };
 
 // From more than the caches hold to few columns, where tiles are mostly empty.
@@ -62,7 +61,7 @@ std::vector<Range> ranges(const CpuProblem& problem) {
   const std::int64_t half = std::max(third / 2, nominal_columns), far = std::max(8 * third, 4 * nominal_columns);
   std::vector<Range> result = {{Variant::any, {half, half + 1, far}}};
   if (second > 128) result.push_back({second, {std::min(second / 2, nominal_columns), second / 2 + 1, second}});
-  result.insert(result.end(), {{65, {33, 48, 65}}, {17, {9, 12, 17}}, {5, {2, 3, 5}}});
+  result.insert(result.end(), {{65, {20, 29, 38, 47, 56, 65}}, {17, {7, 9, 11, 13, 15, 17}}, {5, {1, 2, 3, 4, 5}}});
   return result;
 }
 

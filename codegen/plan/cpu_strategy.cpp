@@ -32,6 +32,8 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   weights.in_channels = weights.packed_channels = problem.in_channels();
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
+  tail_reach = tile_columns / tail_columns * tail_columns;
+  overhang = std::max(tail_columns, tile_columns - tail_reach) - 1;
 
   panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
   // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
@@ -113,11 +115,19 @@ double revisits(const CpuProblem& problem, const CpuPlan& plan) {
 }
 
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
-  const auto quotient = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };
-  if (columns < 4 * tile_columns)
-    return {std::floor(quotient(columns, tile_columns)),
-            static_cast<double>(support::ceil_div(columns % tile_columns, tail_columns))};
-  return {quotient(columns, tile_columns) - 0.5, 0.5 * quotient(tile_columns, tail_columns)};
+  const std::int64_t tails_at_most = tile_columns / tail_columns, tail_reach = tails_at_most * tail_columns;
+  if (columns < 4 * tile_columns) {
+    const std::int64_t whole = columns / tile_columns, rest = columns % tile_columns;
+    if (rest > tail_reach) return {static_cast<double>(whole + 1), 0};
+    return {static_cast<double>(whole), static_cast<double>(support::ceil_div(rest, tail_columns))};
+  }
+  // The rest is 0 to tile_columns - 1, each as likely as the others.
+  const auto width = static_cast<double>(tile_columns);
+  const std::int64_t rests_of_whole = std::max<std::int64_t>(0, tile_columns - 1 - tail_reach);
+  const std::int64_t tails_of_all =
+      tail_columns * tails_at_most * (tails_at_most + 1) / 2 - (tail_reach == tile_columns ? tails_at_most : 0);
+  return {(static_cast<double>(columns) - (width - 1) / 2 + static_cast<double>(rests_of_whole)) / width,
+          static_cast<double>(tails_of_all) / width};
 }
 
 bool weights_in_l2(const CpuProblem& problem) {
@@ -133,7 +143,7 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   const std::int64_t block_channels = std::min(problem.in_channels(), plan.channel_block);
   const std::int64_t panel_columns = std::min(columns, plan.column_block);
   const std::int64_t block_bytes = block_channels * (run.taps * run.rows + panel_columns) * problem.element_bytes();
-  if (column_tiles > 1 && block_bytes > problem.target.l2_bytes * 7 / 8) return cycles + visits * bytes / 3;
+  if (column_tiles > 1 && block_bytes > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
   // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core. Several column
   // tiles stop it after each row tile; then it pays to ask while the row tile before is computed.
   if (column_tiles <= 1) return std::max(cycles, bytes / (plan.prefetch == Prefetch::weights ? 6 : 8));

@@ -36,6 +36,8 @@ struct CpuGeometry {
   CpuGeometry(const CpuProblem& problem, const CpuPlan& plan);
   WeightLayout weights;
   std::int64_t tile_columns, tail_columns;
+  std::int64_t tail_reach;            ///< columns at the end of a strip that tail tiles take; more take a whole one
+  std::int64_t overhang;              ///< columns that a strip's last tile may compute in vain
   std::int64_t column_step;           ///< elements between two columns of a strip: 1, or a line for the matrix unit
   std::int64_t step_channels;         ///< input channels of one step of the reduction: 1, or 32 in the matrix unit
   std::int64_t panel_pitch;           ///< elements between two input channels of a strip

@@ -36,8 +36,12 @@ std::int64_t stage_elements(const CpuProblem&, const CpuPlan&) {
 }
 
 // Accumulators, one window, a weight, and registers to spare for interleaving.
+std::int64_t registers(const CpuProblem& problem, int vectors) {
+  return (problem.polyphase.phases() + 1) * vectors + 3;
+}
+
 bool fits_registers(const CpuProblem& problem, int vectors) {
-  return vectors == 1 || (problem.polyphase.phases() + 1) * vectors + 3 <= problem.target.vector_registers;
+  return vectors == 1 || registers(problem, vectors) <= problem.target.vector_registers;
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
@@ -68,8 +72,10 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   const double fmas = static_cast<double>(p.kernel_size * vectors);
   const double stride = static_cast<double>(p.stride);
   const double shuffles = interleave_shuffles(p.stride) * vectors;
-  // Unaligned loads and stores mostly cross a cache line and count twice.
-  const double loads = static_cast<double>(p.max_taps() * vectors * 2 + p.kernel_size);
+  // Weights stay in registers where there are enough. Unaligned loads and stores mostly cross a cache line and count
+  // twice.
+  const bool weights_stay = registers(problem, vectors) + p.kernel_size <= problem.target.vector_registers;
+  const double loads = static_cast<double>(p.max_taps() * vectors * 2 + (weights_stay ? 0 : p.kernel_size));
   const double stores = 2 * stride * vectors;
   const double tile =
       std::max({(fmas + shuffles) / 2, loads / 2, stores, (fmas + shuffles + loads / 2 + stores / 2) / 6});

@@ -5,7 +5,6 @@
 // contiguous piece of the output. With dilation neighbouring first taps read different windows: a block is one phase.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "codegen/plan/cpu_strategy.h"
 #include "support/checked_math.h"
@@ -76,28 +75,26 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   const RowLanes& tile = tile_of(plan);
   if (tile.vectors < 1 || tile.columns < 1 || tile.tail_columns < 1)
     return "vectors, columns and tail must be at least 1";
-  if (tile.columns % tile.tail_columns != 0) return "columns must be a multiple of tail";
+  if (tile.tail_columns > tile.columns) return "tail must be at most columns";
   if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
   return {};
-}
-
-// The divisor nearest to a third: few columns are then computed in vain at the end of a block.
-int tail_for(int columns) {
-  int best = 1;
-  for (int divisor = 2; divisor < columns; ++divisor)
-    if (columns % divisor == 0 && std::abs(3 * divisor - columns) < std::abs(3 * best - columns)) best = divisor;
-  return best;
 }
 
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
   for (int vectors = 1; vectors <= 6; ++vectors)
     for (int columns = 4; is_comfortable(problem, {.vectors = vectors, .columns = columns}); ++columns) {
-      const int tail = tail_for(columns);
-      if (6 * tail < columns) continue;  // too slow a tail
-      add_plans(problem, {.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4}, columns, plans);
+      // Few columns computed in vain at the end of a block, or few tiles for them.
+      for (const int parts : {3, 2}) {
+        const int tail = static_cast<int>(ceil_div(columns, parts));
+        add_plans(problem, {.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4}, columns, plans);
+      }
     }
   return plans;
+}
+
+double square(double value) {
+  return value * value;
 }
 
 // Cycles of one (input channel, tap) step of a tile. Two vector FMAs and two loads start in a cycle, six
@@ -109,9 +106,9 @@ double step_cycles(const CpuProblem& problem, int vectors, int columns, bool wei
   const double issued = fmas + (embedded ? vectors : loads) + 4;
   const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / 24.0;
   // Tiles of one vector load an input for every multiplication, and reach less of the peak.
-  const double computing = std::max({fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
+  const double computing = std::max({4.5, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
   // Computing hides the waiting for weights badly when both take about as long.
-  return std::max(5.0, std::sqrt(std::sqrt(std::pow(computing, 4) + std::pow(from_l2, 4))));
+  return std::sqrt(std::sqrt(square(square(computing)) + square(square(from_l2))));
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {

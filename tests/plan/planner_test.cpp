@@ -37,6 +37,34 @@ TEST(Planner, ChoosesAmongTheCandidatesForEveryNumberOfColumns) {
   });
 }
 
+// The tiles of the kernel's loops over one strip: whole ones, then tails, or one more whole one where they do not
+// reach.
+ExpectedTiles counted_tiles(std::int64_t columns, std::int64_t tile, std::int64_t tail) {
+  ExpectedTiles tiles{};
+  for (; columns >= tile; columns -= tile) tiles.whole += 1;
+  if (columns > tile / tail * tail) return {tiles.whole + 1, 0};
+  for (; columns > 0; columns -= tail) tiles.tails += 1;
+  return tiles;
+}
+
+TEST(Planner, ExpectsTheTilesThatCoverFewColumnsAndTheirMeanOfMany) {
+  for (const auto& [tile, tail] : {std::pair{14, 7}, {14, 5}, {9, 5}, {7, 3}, {7, 7}, {12, 1}, {1, 1}}) {
+    for (std::int64_t columns = 1; columns < 4 * tile; ++columns) {
+      const ExpectedTiles expected = expected_tiles(columns, tile, tail), counted = counted_tiles(columns, tile, tail);
+      EXPECT_EQ(expected.whole, counted.whole) << columns << " in " << tile << " and " << tail;
+      EXPECT_EQ(expected.tails, counted.tails) << columns << " in " << tile << " and " << tail;
+    }
+    ExpectedTiles mean{}, expected{};
+    for (std::int64_t columns = 40 * tile; columns < 41 * tile; ++columns) {
+      const ExpectedTiles counted = counted_tiles(columns, tile, tail), of = expected_tiles(columns, tile, tail);
+      mean.whole += counted.whole / tile, mean.tails += counted.tails / tile;
+      expected.whole += of.whole / tile, expected.tails += of.tails / tile;
+    }
+    EXPECT_NEAR(expected.whole, mean.whole, 1e-9) << tile << " and " << tail;
+    EXPECT_NEAR(expected.tails, mean.tails, 1e-9) << tile << " and " << tail;
+  }
+}
+
 TEST(Planner, GivesFewColumnsAPlanThatIsPredictedToBeFasterThere) {
   const CpuProblem problem(layer(128, 64, 14, 7), avx512());
   const KernelPlan plan = choose_plan(problem).plan;
