@@ -3,8 +3,8 @@
 //   sums[16 columns][16 rows] += inputs[16 columns][32 channels] * weights[16 pairs of channels][16 rows][2]
 //
 // Inputs of one column lie side by side (amx_panel.cpp), so a tap is an offset of whole cache lines; weights lie as the
-// product reads them (runtime/cpu/pack_parts.cpp). Sums go through memory to be activated, rounded and stored, as those
-// of row_lanes do.
+// product reads them (runtime/cpu/pack_parts.cpp). Sums leave their registers through memory, to be activated, rounded
+// and stored.
 //
 // The instructions are asked for by register number: LLVM neither allocates nor moves these registers.
 #include <llvm/IR/Constants.h>
@@ -13,7 +13,9 @@
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "codegen/cpu/amx.h"
 #include "codegen/cpu/tile.h"
@@ -138,8 +140,55 @@ class AmxTile {
     for (std::int64_t i = 0; i < lines_ahead(); ++i) emit.prefetch(emit.at(ahead, i * line_elements));
   }
 
-  // Outputs from the sums in the stage: behind them where they are of another size, else in their place.
   void finish() {
+    if (!pieces_join()) return finish_through_memory();
+    Value* end = emit.add(arguments.output, shape.columns * shape.run.phases);
+    Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
+                                           emit.builder.CreateICmpSLE(end, arguments.output_length));
+    emit.branch(inside, [&] { finish_in_registers(); }, [&] { finish_through_memory(); });
+  }
+
+  // Whether the outputs of neighbouring columns follow each other, and whole columns fill a vector or the reverse.
+  bool pieces_join() const {
+    const std::int64_t phases = shape.run.phases, lanes = emit.problem.lanes;
+    return phases == emit.problem.spec.stride && (lanes % phases == 0 || phases % lanes == 0);
+  }
+
+  // A vector of outputs at a time, of one column or of several.
+  void finish_in_registers() {
+    const std::int64_t phases = shape.run.phases, lanes = emit.problem.lanes;
+    const std::int64_t piece = std::min(phases, lanes), vectors = shape.columns * phases / lanes;
+    const std::int64_t unrolled = std::gcd(vectors, std::int64_t{8});
+    emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
+      Value* y = emit.at_stored(arguments.y, emit.add(emit.mul(channel, arguments.y_pitch), arguments.output));
+      Value* sums = emit.at(arguments.stage, emit.mul(channel, phases));
+      emit.loop(emit.i64(0), emit.i64(vectors), unrolled, [&](Value* first) {
+        for (std::int64_t i = 0; i < unrolled; ++i) {
+          Value* output = emit.mul(emit.add(first, i), lanes);
+          Value* column = emit.builder.CreateUDiv(output, emit.i64(phases));
+          Value* from = emit.at(sums, emit.add(emit.mul(column, shape.run.rows - phases), output));
+          Value* value = emit.activate(emit.problem.spec.epilogue, joined(from, piece, lanes / piece));
+          emit.store_rounded(emit.rounded(value), emit.at_stored(y, output), false);
+        }
+      });
+    });
+  }
+
+  // A vector of so many pieces, a column of the stage apart. Halves are joined to wholes: an even number of pieces.
+  Value* joined(Value* from, std::int64_t piece, std::int64_t pieces) {
+    if (pieces == 1)
+      return emit.builder.CreateAlignedLoad(llvm::FixedVectorType::get(emit.element, static_cast<unsigned>(piece)),
+                                            from, llvm::Align(4));
+    const std::int64_t half = pieces / 2;
+    Value* low = joined(from, piece, half);
+    Value* high = joined(emit.at(from, half * shape.run.rows), piece, half);
+    std::vector<int> lanes(static_cast<std::size_t>(piece * pieces));
+    std::iota(lanes.begin(), lanes.end(), 0);
+    return emit.shuffle(low, high, lanes);
+  }
+
+  // Outputs from the sums in the stage: behind them where they are of another size, else in their place.
+  void finish_through_memory() {
     const std::int64_t count = shape.run.rows * shape.columns;
     const Activation& epilogue = emit.problem.spec.epilogue;
     Value* sums = arguments.stage;
@@ -154,8 +203,9 @@ class AmxTile {
         }
       });
     }
-    arguments.stage = outputs;
-    store_staged_tile(emit, shape, arguments);
+    TileArguments staged = arguments;
+    staged.stage = outputs;
+    store_staged_tile(emit, shape, staged);
   }
 
   Emitter& emit;
