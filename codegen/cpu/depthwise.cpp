@@ -212,18 +212,18 @@ void emit_depthwise_kernel(Emitter& emit, const plan::CpuPlan& plan, const std::
     Value* before = emit.mul(emit.sub(item.groups, emit.i64(1)), emit.problem.out_channels());
     Value* last_row = emit.add(item.last_tile, before);
     Value* end = emit.add(item.column, item.columns);
-    const auto [first, last] = inside(emit, geometry.tile_columns, item.column, end, frame);
-    Value* width = emit.sub(last, first);
+    const std::pair<Value*, Value*> plain = inside(emit, geometry.tile_columns, item.column, end, frame);
+    Value* width = emit.sub(plain.second, plain.first);
     Value* step = rows_at_a_time(emit, item.columns);
     emit.loop(item.first_tile, last_row, {}, [&](Value* row, const Values&) -> Emitter::Step {
       const Values rows = {item.x,        item.weights,  item.biases, item.y,
                            frame.x_pitch, frame.y_pitch, row,         emit.min(last_row, emit.add(row, step))};
       Values arguments = rows;
-      arguments.insert(arguments.end(), {first, last});
+      arguments.insert(arguments.end(), {plain.first, plain.second});
       emit.builder.CreateCall(middles, arguments);
       // The tiles before and behind those, by one loop.
       emit.loop(item.column, emit.sub(end, width), geometry.tile_columns, [&](Value* q) {
-        Value* is_before = emit.builder.CreateICmpSLT(q, first);
+        Value* is_before = emit.builder.CreateICmpSLT(q, plain.first);
         Value* at = emit.builder.CreateSelect(is_before, q, emit.add(q, width));
         Values masked = rows;
         masked.insert(masked.end(), {frame.input_length, frame.output_length, at});
