@@ -145,7 +145,8 @@ class AmxTile {
     Value* end = emit.add(arguments.output, shape.columns * shape.run.phases);
     Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
                                            emit.builder.CreateICmpSLE(end, arguments.output_length));
-    emit.branch(inside, [&] { finish_in_registers(); }, [&] { finish_through_memory(); });
+    emit.branch(
+        inside, [&] { finish_in_registers(); }, [&] { finish_through_memory(); });
   }
 
   // Whether the outputs of neighbouring columns follow each other, and whole columns fill a vector or the reverse.
