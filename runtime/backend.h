@@ -92,6 +92,8 @@ class Backend {
   virtual std::vector<TargetInfo> targets() = 0;
   /// What tuning measures. Throws TargetError where plans cannot be measured.
   virtual Tunable tunable(const LayerSpec& spec, const TunableOptions& options);
+  /// Processors that measuring keeps busy, of an engine with so many threads; the others may compile meanwhile.
+  virtual int measuring_processors(int threads) const { return threads; }
   /// There are new measurements in the cache folder.
   virtual void reload_tuned_plans() {}
 };

@@ -140,7 +140,7 @@ class CpuBackend final : public Backend {
     choice.plan = planned.plan;
     switch (what) {
       case Emit::plan:
-        return plan::explain(problem, choice) + chosen_by(planned);
+        return plan::explain(problem, choice) + chosen_by(planned.source, planned.tuned);
       case Emit::ir:
         return cpu::compile(problem, choice.plan, cpu::Output::ir);
       case Emit::assembly:
@@ -212,15 +212,6 @@ class CpuBackend final : public Backend {
   // For a machine like this that uses all its processors: however many threads compile.
   Planned plan_anywhere(const LayerSpec& spec, const CompileOptions& options) {
     return plan_layer(spec, cpu::target(options.target, spec.math), options.plan, default_threads());
-  }
-
-  static std::string chosen_by(const Planned& planned) {
-    if (planned.source == "bundle") return "chosen by   a bundle, which brings this plan\n";
-    std::string text;
-    for (const TunedRange& range : planned.tuned)
-      text += fmt::format("tuned       lengths {} to {}: {}, measured at {}\n", range.shortest, range.longest,
-                          range.level, range.length);
-    return text;
   }
 
   // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is

@@ -17,7 +17,9 @@
 #include "runtime/cuda/cuda_kernel.h"
 #include "runtime/cuda/libraries.h"
 #include "runtime/cuda/resource_usage.h"
+#include "runtime/cuda_subject.h"
 #include "runtime/stopwatch.h"
+#include "runtime/tuned_plans.h"
 
 namespace unstride {
 
@@ -72,6 +74,7 @@ struct Planned {
   std::string compiler;  ///< its version and build
   cache::Key key;
   std::string plan_source;  ///< as CompileInfo has it
+  std::vector<TunedRange> tuned = {};
 };
 
 struct BundledPlan {
@@ -108,12 +111,12 @@ cache::Key plan_key(const plan::GpuProblem& problem) {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<cuda::Libraries> libraries, BackendContext context)
-      : libraries_(std::move(libraries)), context_(context) {}
+      : libraries_(std::move(libraries)), context_(context), tuned_(context.cache) {}
 
   std::shared_ptr<const Kernel::Impl> compile(const LayerSpec& spec, const CompileOptions& options) override {
     Stopwatch watch;
     const auto device = libraries_->device(options.device);
-    const Planned planned = plan_layer(spec, runnable_target(options.target, device->properties()), options.plan);
+    const Planned planned = plan_layer(spec, runnable_target(options.target, device->properties()), options);
     CompileInfo info;
     auto kernel = std::make_shared<CudaKernelImpl>(load(planned, device, info));
     info.load_ms = watch.lap() - info.compile_ms;
@@ -126,7 +129,7 @@ class CudaBackend final : public Backend {
   }
 
   CompileInfo precompile(const LayerSpec& spec, const CompileOptions& options, BundleBuilder* bundle) override {
-    const Planned planned = plan_layer(spec, target(options), options.plan);
+    const Planned planned = plan_layer(spec, target(options), options);
     CompileInfo info;
     const cache::LayeredCache::Result cubin = look_up_or_build(planned, info);
     if (bundle) {
@@ -138,18 +141,18 @@ class CudaBackend final : public Backend {
   }
 
   PlannedKey key(const LayerSpec& spec, const CompileOptions& options) override {
-    const Planned planned = plan_layer(spec, target(options), options.plan);
+    const Planned planned = plan_layer(spec, target(options), options);
     return {planned.key, describe(planned)};
   }
 
   std::string emit(const LayerSpec& spec, Emit what, const CompileOptions& options) override {
     const plan::GpuProblem problem(spec, target(options));
+    const Chosen chosen = choose(problem, options);
     plan::GpuPlanChoice choice = plan::choose_gpu_plan(problem, options.plan);
-    const std::optional<BundledPlan> bundled = bundled_plan(problem, options.plan);
-    if (bundled) choice.plan = bundled->plan;
+    choice.plan = chosen.plan;
     switch (what) {
       case Emit::plan:
-        return plan::explain(problem, choice) + (bundled ? "chosen by   a bundle, which brings this plan\n" : "");
+        return plan::explain(problem, choice) + chosen_by(chosen.source, chosen.tuned);
       case Emit::cuda:
         return cuda::generate(problem, choice.plan);
       case Emit::ptx:
@@ -171,6 +174,15 @@ class CudaBackend final : public Backend {
   }
 
   std::vector<TargetInfo> targets() override;
+
+  Tunable tunable(const LayerSpec& spec, const TunableOptions& options) override;
+
+  int measuring_processors(int) const override { return 1; }
+
+  void reload_tuned_plans() override {
+    tuned_.reload();
+    tuned_code_.clear();
+  }
 
  private:
   // "cuda" is what the device runs; anything else is the row of that name, whatever devices there are.
@@ -212,20 +224,53 @@ class CudaBackend final : public Backend {
     return device.major == major && (is_specific ? device.minor == minor : device.minor >= minor);
   }
 
-  Planned plan_layer(const LayerSpec& spec, const plan::GpuTarget& target, std::string_view wanted) const {
+  struct Chosen {
+    plan::GpuPlan plan;
+    std::string source;  ///< as CompileInfo::plan_source
+    std::vector<TunedRange> tuned = {};
+    std::optional<std::string> compiler = {};  ///< that a bundle has the kernel by
+  };
+
+  // The plan that is demanded, else a bundle's, else the model's with what was measured laid over it.
+  Chosen choose(const plan::GpuProblem& problem, const CompileOptions& options) {
+    if (std::optional<BundledPlan> bundled = bundled_plan(problem, options.plan))
+      return {std::move(bundled->plan), "bundle", {}, std::move(bundled->compiler)};
+    plan::GpuPlan plan = plan::choose_gpu_plan(problem, options.plan).plan;
+    if (!options.plan.empty()) return {std::move(plan), "given"};
+    tuning::TunedGpuPlan tuned =
+        tuned_.find(problem, std::move(plan), [&] { return environment(problem.target, options.device); });
+    return {std::move(tuned.plan), tuned.ranges.empty() ? "model" : "tuning", public_ranges(tuned.ranges, true)};
+  }
+
+  Planned plan_layer(const LayerSpec& spec, const plan::GpuTarget& target, const CompileOptions& options) {
     plan::GpuProblem problem(spec, target);
-    std::optional<BundledPlan> bundled = bundled_plan(problem, wanted);
-    plan::GpuPlan plan = bundled ? std::move(bundled->plan) : plan::choose_gpu_plan(problem, wanted).plan;
-    std::string source = cuda::generate(problem, plan);
-    if (bundled) {
-      cache::Key key = cubin_key(problem, plan, source, bundled->compiler);
-      if (context_.cache.find_in_bundles(key))
-        return {problem, std::move(plan), std::move(source), std::move(bundled->compiler), std::move(key), "bundle"};
+    Chosen chosen = choose(problem, options);
+    std::string source = cuda::generate(problem, chosen.plan);
+    std::string compiler;
+    if (chosen.compiler && context_.cache.find_in_bundles(cubin_key(problem, chosen.plan, source, *chosen.compiler)))
+      compiler = *std::move(chosen.compiler);
+    else
+      compiler = compiler_of(libraries_->nvrtc());
+    cache::Key key = cubin_key(problem, chosen.plan, source, compiler);
+    return {std::move(problem), std::move(chosen.plan),   std::move(source),      std::move(compiler),
+            std::move(key),     std::move(chosen.source), std::move(chosen.tuned)};
+  }
+
+  // What measurements are compared by. Neither a device nor a compiler is needed to look them up.
+  tuning::Environment environment(const plan::GpuTarget& target, int index) {
+    const cuda::DeviceProperties* device = nullptr;
+    try {
+      const auto& devices = libraries_->driver().devices();
+      const auto found = std::ranges::find(devices, index, &cuda::DeviceProperties::index);
+      if (found != devices.end() && found->error.empty() && runs_on(target, *found)) device = &*found;
+    } catch (const TargetError&) {  // there is no driver
     }
-    std::string compiler = compiler_of(libraries_->nvrtc());
-    cache::Key key = cubin_key(problem, plan, source, compiler);
-    const char* plan_source = bundled ? "bundle" : wanted.empty() ? "model" : "given";
-    return {problem, std::move(plan), std::move(source), std::move(compiler), std::move(key), plan_source};
+    std::string compiler = "unknown";
+    try {
+      compiler = compiler_of(libraries_->nvrtc());
+    } catch (const TargetError&) {  // there is no NVRTC
+    }
+    return cuda_environment(device, compiler);
   }
 
   // What a bundle brings, where no plan is demanded, if this version can still compile it. In the modes that compile
@@ -318,12 +363,40 @@ class CudaBackend final : public Backend {
         fmt::format("{} ({})", planned.problem.target.name, planned.compiler.substr(0, planned.compiler.rfind(' ')));
     info.plan = to_string(planned.plan);
     info.plan_source = planned.plan_source;
+    info.tuned = planned.tuned;
     return info;
   }
 
   std::shared_ptr<cuda::Libraries> libraries_;
   BackendContext context_;
+  TunedPlans tuned_;
+  CompiledCubins tuned_code_{[this](const plan::GpuProblem& problem, const plan::GpuPlan& plan) {
+    return compile(problem, cuda::generate(problem, plan), cuda::CodeKind::cubin).code;
+  }};
 };
+
+// Only a device that runs the code can say how fast it is.
+Tunable CudaBackend::tunable(const LayerSpec& spec, const TunableOptions& options) {
+  std::shared_ptr<const cuda::Device> device;
+  std::optional<plan::GpuTarget> target;
+  try {
+    device = libraries_->device(0);
+    target = runnable_target(options.target, device->properties());
+  } catch (const TargetError& error) {
+    throw TargetError(fmt::format("target: {}: tuning measures, so it needs the device that the code is for: {}",
+                                  options.target, error.what()));
+  }
+  const plan::GpuProblem problem(spec, *target);
+  return {{.layer = to_json(spec),
+           .target = std::string(target->name),
+           .length = options.length,
+           .threads = threads_of_gpu,
+           .cold = options.cold,
+           .environment = cuda_environment(&device->properties(), compiler_of(libraries_->nvrtc()))},
+          make_cuda_subject(problem, plan::choose_gpu_plan(problem).plan, tuned_code_, device,
+                            libraries_->clocks(device->properties()),
+                            {.length = options.length, .cold = options.cold, .builders = default_threads()})};
+}
 
 std::vector<TargetInfo> CudaBackend::targets() {
   std::vector<int> known;
@@ -364,7 +437,10 @@ std::vector<TargetInfo> CudaBackend::targets() {
 }  // namespace
 
 std::shared_ptr<cuda::Libraries> make_cuda_libraries(const Environment& environment) {
-  cuda::LibraryPlaces places{.nvrtc = environment.nvrtc, .driver = environment.cuda_driver, .home = environment.home};
+  cuda::LibraryPlaces places{.nvrtc = environment.nvrtc,
+                             .driver = environment.cuda_driver,
+                             .nvml = environment.nvml,
+                             .home = environment.home};
   for (const std::string& toolkit : {environment.cuda_home, environment.cuda_path})
     if (!toolkit.empty()) places.toolkits.push_back(toolkit);
   for (const std::string& prefix : {environment.virtual_env, environment.conda_prefix})

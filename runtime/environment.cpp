@@ -41,6 +41,7 @@ Environment read_environment() {
   if (!is_absolute(environment.home)) environment.home = home_by_password_file();
   environment.nvrtc = variable("UNSTRIDE_NVRTC");
   environment.cuda_driver = variable("UNSTRIDE_CUDA_DRIVER");
+  environment.nvml = variable("UNSTRIDE_NVML");
   environment.cuda_home = variable("CUDA_HOME");
   environment.cuda_path = variable("CUDA_PATH");
   environment.virtual_env = variable("VIRTUAL_ENV");

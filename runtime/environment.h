@@ -18,6 +18,7 @@ struct Environment {
   std::string home;                       ///< HOME, else by the password file
   std::string nvrtc;                      ///< UNSTRIDE_NVRTC: the library or its folder
   std::string cuda_driver;                ///< UNSTRIDE_CUDA_DRIVER: likewise
+  std::string nvml;                       ///< UNSTRIDE_NVML: likewise
   std::string cuda_home, cuda_path;       ///< CUDA_HOME, CUDA_PATH: toolkits
   std::string virtual_env, conda_prefix;  ///< VIRTUAL_ENV, CONDA_PREFIX: where pip installs
 };

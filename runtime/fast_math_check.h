@@ -1,14 +1,11 @@
-// Whether the outputs of a fast-math kernel are within the bound of docs/spec.md, by kernels of strict math.
-//
-// A strict kernel of the same layer, in the type of its sums, gives the reference; one of |prologue(x)|, |w| and |b|
-// gives the sum |x||w| + |b| that the bound is relative to.
+// Whether the outputs of a CPU's fast-math kernel are within the bound of docs/spec.md, by kernels of strict math.
 #pragma once
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "codegen/plan/cpu_strategy.h"
+#include "runtime/fast_math_bound.h"
 
 namespace unstride {
 
@@ -20,10 +17,7 @@ class FastMathCheck {
   std::string check(const std::byte* y) const;
 
  private:
-  LayerSpec spec_;
-  double relative_ = 0;  ///< of magnitude
-  double rounding_ = 0;  ///< of the value
-  std::vector<double> reference_, magnitude_;
+  FastMathBound bound_;
 };
 
 }  // namespace unstride

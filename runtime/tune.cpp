@@ -60,7 +60,7 @@ class Tuner {
  public:
   Tuner(const Engine::Impl& engine, Backend& backend, const TuneOptions& options)
       : backend_(backend),
-        threads_(engine.threads),
+        measuring_(backend.measuring_processors(engine.threads)),
         options_(options),
         place_(journal_place(engine.cache)),
         journal_(place_),
@@ -126,7 +126,7 @@ class Tuner {
     ahead_ = std::async(
         std::launch::async,
         [this, spec = next.spec, length = next.length, stop = ahead_stop_.get_token()]() -> std::optional<Tunable> {
-          if (!leave_processors_to(threads_)) return {};
+          if (!leave_processors_to(measuring_)) return {};
           Tunable tunable = prepare(spec, length);
           if (is_known(tunable)) return tunable;
           for (const std::string& plan : pruned(*tunable.subject, search_options(0))) {
@@ -230,7 +230,7 @@ class Tuner {
   }
 
   Backend& backend_;
-  int threads_;
+  int measuring_;
   const TuneOptions& options_;
   tuning::SteadyClock clock_;
   tuning::JournalPlace place_;
@@ -260,8 +260,13 @@ TuneReport Engine::tune(const std::vector<TuneRequest>& requests, const TuneOpti
   backend.reload_tuned_plans();
   impl_->kernels.clear();
   // What was tuned is ready to be used: also under mode require, and by the next process.
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    if (!options.stop.stop_requested()) backend.precompile(requests[i].spec, {.target = options.target}, nullptr);
+  auto result = report.results.begin();
+  for (const TuneRequest& request : requests) {
+    const auto end = result + std::ssize(request.lengths);
+    const bool tuned = std::any_of(result, end, [](const TunedLength& length) { return length.error.empty(); });
+    if (tuned && !options.stop.stop_requested()) backend.precompile(request.spec, {.target = options.target}, nullptr);
+    result = end;
+  }
   return report;
 }
 

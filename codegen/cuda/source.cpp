@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace unstride::cuda {
 
 namespace {
@@ -94,8 +96,15 @@ std::string tile_text(const plan::GpuProblem& problem, const plan::GpuTile& any,
 std::string generate(const plan::GpuProblem& problem, const plan::GpuPlan& plan) {
   std::string text = fmt::format("// layer   {}\n", to_json(problem.spec));
   for (const plan::GpuTile& tile : plan.tiles) text += fmt::format("// plan    {}\n", plan::to_string(tile));
-  text += fmt::format("// target  {}\n#include \"templates/cuda/{}.h\"\n\nusing namespace unstride::gpu;\n\n",
-                      problem.target.name, plan.strategy());
+  text += fmt::format("// target  {}\n", problem.target.name);
+  std::vector<std::string_view> included;
+  for (const plan::GpuTile& tile : plan.tiles) {
+    const std::string_view name = plan::strategy_of(tile).name;
+    if (std::ranges::find(included, name) != included.end()) continue;
+    included.push_back(name);
+    text += fmt::format("#include \"templates/cuda/{}.h\"\n", name);
+  }
+  text += "\nusing namespace unstride::gpu;\n\n";
   text += layer_text(problem.layer) + layer_checks(problem);
   for (std::size_t i = 0; i < plan.tiles.size(); ++i) text += tile_text(problem, plan.tiles[i], i);
   return text;

@@ -1,5 +1,6 @@
-// The decisions behind a GPU kernel: one strategy, and a few of its tiles. All are compiled together, and a call runs
-// the one that is predicted to take least time for its batch and columns: a new length never compiles.
+// The decisions behind a GPU kernel: a few tiles. All are compiled together, and a call runs the one that was measured
+// to be the best for its batch and columns, else the one that is predicted to take least time: a new length never
+// compiles.
 //
 // Tiles are structs of templates/cuda (ffma_tile.h and others). GpuTileText says what they and their fields are called,
 // once for the plan's text, for its parser and for the generated source.
@@ -88,14 +89,27 @@ struct GpuTileText<gpu::WgmmaTile> {
                                             TileField{"blocks_per_multiprocessor", &T::blocks_per_multiprocessor}};
 };
 
-struct GpuPlan {
-  std::vector<GpuTile> tiles;  ///< at least one; all of one strategy, and reading the same packed weights
+/// Calls for which a tile was measured to be the best. What counts is batch times columns: on a GPU, a batch is more of
+/// the same.
+struct GpuCalls {
+  std::int64_t least = 1, most = 0;
+  std::size_t tile = 0;  ///< index in GpuPlan::tiles
+  friend bool operator==(const GpuCalls&, const GpuCalls&) = default;
+};
 
+struct GpuPlan {
+  std::vector<GpuTile> tiles;           ///< at least one
+  std::vector<GpuCalls> measured = {};  ///< ascending, and apart from each other
+  std::size_t only_where_measured = 0;  ///< tiles at the end that compute no other calls; fewer than there are
+
+  /// Of the first tile.
   std::string_view strategy() const;
   friend bool operator==(const GpuPlan&, const GpuPlan&) = default;
 };
 
-/// "ffma order=channels rows=8 row_threads=16 ...; ffma order=channels rows=4 ..."
+/// "ffma order=channels rows=8 row_threads=16 ...; ffma order=channels rows=4 ...". Before a tile that was measured to
+/// be the best for some calls stands what they have of batch times columns, "columns=65..256,1025..2048: ", and
+/// "others" among it where the tile also computes other calls, "columns=others,65..256: ".
 std::string to_string(const GpuTile& tile);
 std::string to_string(const GpuPlan& plan);
 /// Reads what to_string writes. Throws ArgumentError that names the part it can't read.

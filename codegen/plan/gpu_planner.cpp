@@ -95,18 +95,17 @@ GpuPlan cheapest(const GpuProblem& problem, std::span<const GpuCandidate> candid
   return best->plan;
 }
 
+void require_legal(const GpuProblem& problem, const GpuTile& tile) {
+  const std::string wrong = strategy_of(tile).why_illegal(problem, tile);
+  if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(tile), wrong));
+}
+
 void require_legal(const GpuProblem& problem, const GpuPlan& plan) {
-  const std::string layout = weight_layout(problem, plan);
-  if (std::ranges::all_of(plan.tiles, [](const GpuTile& tile) { return splits_of(tile) > 1; }))
+  const auto predicted = std::span(plan.tiles).first(plan.tiles.size() - plan.only_where_measured);
+  if (std::ranges::all_of(predicted, [](const GpuTile& tile) { return splits_of(tile) > 1; }))
     throw ArgumentError(
         fmt::format("plan: \"{}\": a plan needs a tile with splits=1 too, for large calls", to_string(plan)));
-  for (const GpuTile& tile : plan.tiles) {
-    const std::string wrong = strategy_of(tile).why_illegal(problem, tile);
-    if (!wrong.empty()) throw ArgumentError(fmt::format("plan: \"{}\": {}", to_string(tile), wrong));
-    if (strategy_of(tile).weight_layout(problem, tile) != layout)
-      throw ArgumentError(
-          fmt::format("plan: \"{}\": reads weights in another order than the tile before it", to_string(tile)));
-  }
+  for (const GpuTile& tile : plan.tiles) require_legal(problem, tile);
 }
 
 }  // namespace
@@ -135,6 +134,13 @@ GpuPlanChoice choose_gpu_plan(const GpuProblem& problem, std::string_view wanted
   return choice;
 }
 
+GpuTile read_gpu_tile(const GpuProblem& problem, std::string_view text) {
+  const GpuPlan plan = parse_gpu_plan(text);
+  if (plan.tiles.size() != 1) throw ArgumentError(fmt::format("plan: \"{}\": must be one tile", text));
+  require_legal(problem, plan.tiles.front());
+  return plan.tiles.front();
+}
+
 std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
   const Polyphase& p = problem.polyphase;
   std::string text =
@@ -147,6 +153,9 @@ std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice) {
     text += fmt::format("variant {}   {}\n  block     {} threads, {} bytes of shared memory\n", i,
                         to_string(choice.plan.tiles[i]), launch.threads, launch.shared_bytes);
   }
+  for (const GpuCalls& range : choice.plan.measured)
+    text += fmt::format("measured    variant {} is the best for {} to {} of batch x columns\n", range.tile, range.least,
+                        range.most);
   text += "calls       batch x columns: variant, blocks, predicted microseconds\n";
   for (const auto& [batch, columns] : calls) {
     const std::size_t i = variant_for(problem, choice.plan, batch, columns);

@@ -27,6 +27,9 @@ inline constexpr std::int64_t nominal_gpu_columns = 4096;
 /// no plan of that kind can be compiled for the layer and target.
 GpuPlanChoice choose_gpu_plan(const GpuProblem& problem, std::string_view wanted = {});
 
+/// One tile, as measurements name it. Throws ArgumentError when it cannot be compiled for the layer and target.
+GpuTile read_gpu_tile(const GpuProblem& problem, std::string_view text);
+
 /// The choice as people read it: the plan, what follows from it, and the runners-up.
 std::string explain(const GpuProblem& problem, const GpuPlanChoice& choice);
 

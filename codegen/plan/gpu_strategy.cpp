@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "support/checked_math.h"
 
@@ -110,15 +112,49 @@ GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& any, std::int64_t 
 }
 
 std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan) {
-  return strategy_of(plan.tiles.front()).weight_layout(problem, plan.tiles.front());
+  std::string text;
+  for (const std::size_t tile : weight_layouts(problem, plan).first_tile)
+    text += (text.empty() ? "" : ", ") + strategy_of(plan.tiles[tile]).weight_layout(problem, plan.tiles[tile]);
+  return text;
 }
 
+WeightLayouts weight_layouts(const GpuProblem& problem, const GpuPlan& plan) {
+  WeightLayouts result;
+  std::vector<std::string> names;
+  for (const GpuTile& tile : plan.tiles) {
+    std::string name = strategy_of(tile).weight_layout(problem, tile);
+    const auto index = static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+    if (index == names.size()) {
+      names.push_back(std::move(name));
+      result.first_tile.push_back(result.of_tile.size());
+    }
+    result.of_tile.push_back(index);
+  }
+  return result;
+}
+
+namespace {
+
+// A tile whose reduction blocks share runs no large calls, whatever was measured near by.
+bool can_run(const GpuProblem& problem, const GpuTile& tile, std::int64_t batch, std::int64_t columns) {
+  return splits_of(tile) == 1 || std::isfinite(strategy_of(tile).predict(problem, tile, batch, columns));
+}
+
+}  // namespace
+
 std::size_t variant_for(const GpuProblem& problem, const GpuPlan& plan, std::int64_t batch, std::int64_t columns) {
-  if (plan.tiles.size() == 1) return 0;
-  const GpuStrategy& strategy = strategy_of(plan.tiles.front());
+  if (!plan.measured.empty()) {
+    constexpr std::int64_t most_calls = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t size = columns > 0 && batch > most_calls / columns ? most_calls : batch * columns;
+    for (const GpuCalls& calls : plan.measured)
+      if (calls.least <= size && size <= calls.most && can_run(problem, plan.tiles[calls.tile], batch, columns))
+        return calls.tile;
+  }
+  const auto predicted = std::span(plan.tiles).first(plan.tiles.size() - plan.only_where_measured);
+  if (predicted.size() == 1) return 0;
   const auto best = std::ranges::min_element(
-      plan.tiles, {}, [&](const GpuTile& tile) { return strategy.predict(problem, tile, batch, columns); });
-  return static_cast<std::size_t>(best - plan.tiles.begin());
+      predicted, {}, [&](const GpuTile& tile) { return strategy_of(tile).predict(problem, tile, batch, columns); });
+  return static_cast<std::size_t>(best - predicted.begin());
 }
 
 int splits_of(const GpuTile& any) {

@@ -36,7 +36,7 @@ struct GpuStrategy {
   std::string (*why_illegal)(const GpuProblem&, const GpuTile&);
   /// Predicted microseconds of one call, weights in the second-level cache; infinity where the tile cannot run it.
   double (*predict)(const GpuProblem&, const GpuTile&, std::int64_t batch, std::int64_t columns);
-  /// Names the order of packed weights: tiles with different names can't be variants of one kernel.
+  /// Names the order of packed weights: tiles with the same name read the same.
   std::string (*weight_layout)(const GpuProblem&, const GpuTile&);
 };
 
@@ -57,6 +57,13 @@ GpuLaunch launch_of(const GpuProblem& problem, const GpuTile& tile, std::int64_t
 
 /// Names the arrangement of a plan's packed weights: kernels of one layer whose names are equal can share them.
 std::string weight_layout(const GpuProblem& problem, const GpuPlan& plan);
+
+/// Tiles of one plan that read weights in the same order share them.
+struct WeightLayouts {
+  std::vector<std::size_t> first_tile;  ///< of each layout
+  std::vector<std::size_t> of_tile;     ///< the layout of each tile
+};
+WeightLayouts weight_layouts(const GpuProblem& problem, const GpuPlan& plan);
 
 /// The index of the tile that computes a call.
 std::size_t variant_for(const GpuProblem& problem, const GpuPlan& plan, std::int64_t batch, std::int64_t columns);

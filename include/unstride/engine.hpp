@@ -96,6 +96,9 @@ struct TunedRange {
   std::int64_t length = 0;                 ///< that was measured
   std::int64_t shortest = 0, longest = 0;  ///< lengths that it decides
   std::string level;                       ///< of `length`: "exact", "nearest" or "shipped", as planned_by() says
+  /// Not 0 for a GPU, where batch times columns decides: then all this is for a batch of one, and a call of `length`
+  /// has so many columns.
+  std::int64_t batch_columns = 0;
 };
 
 /// What one compilation cost and produced.
@@ -114,9 +117,9 @@ struct CompileInfo {
 
 /// Who chose the plan for calls of this length: "given"; "bundle"; "exact": it was measured at this length, on this
 /// kind of processor, with this number of threads and by this version; "nearest": for this target, but at another
-/// length, or with another processor, threads or version; "shipped": by the makers of unstride; "model": it is
+/// length or batch, or with another processor, threads or version; "shipped": by the makers of unstride; "model": it is
 /// predicted to be the best.
-UNSTRIDE_API std::string planned_by(const CompileInfo& info, std::int64_t length);
+UNSTRIDE_API std::string planned_by(const CompileInfo& info, std::int64_t length, std::int64_t batch = 1);
 
 /// A compiled layer: any batch, any length. Cheap to copy, safe to share between threads.
 class UNSTRIDE_API Kernel {

@@ -56,7 +56,7 @@ struct TuneProgress {
 };
 
 struct TuneOptions {
-  std::string target = "cpu";
+  std::string target = "cpu";   ///< that this machine runs: its processor, or its first GPU
   double budget_seconds = 600;  ///< wall-clock time for all. What is left over by one goes to the next
   bool cold = false;            ///< measure with the data out of the caches
   /// Go on where an earlier tune on this machine was interrupted: what is complete is not measured again.

@@ -12,17 +12,6 @@ namespace unstride::cuda {
 
 namespace {
 
-// A call runs the variant that is predicted to be the fastest. Of strict math all give the same bits: the numbers of
-// the device that is there choose. Of fast math they do not, and the target's own numbers choose, so that results are
-// the same on every device of the target.
-plan::GpuProblem as_chosen_by(plan::GpuProblem problem, const DeviceProperties& device) {
-  if (problem.spec.math == Math::strict) {
-    problem.target.multiprocessors = device.multiprocessors;
-    problem.target.l2_bytes = device.l2_bytes;
-  }
-  return problem;
-}
-
 // Shared memory depends on the tile alone.
 std::vector<FunctionRequest> requests_of(const plan::GpuProblem& problem, const plan::GpuPlan& plan) {
   std::vector<FunctionRequest> requests;
@@ -33,24 +22,38 @@ std::vector<FunctionRequest> requests_of(const plan::GpuProblem& problem, const 
 
 }  // namespace
 
-DeviceWeights::DeviceWeights(const std::shared_ptr<const Device>& device, const PackedLayer& packed)
-    : weights(device, std::ssize(packed.weights)),
-      biases(device, std::ssize(packed.biases)),
-      non_finite(packed.non_finite) {
-  weights.copy_from(packed.weights.data(), weights.bytes());
-  biases.copy_from(packed.biases.data(), biases.bytes());
+DeviceWeights::DeviceWeights(const std::shared_ptr<const Device>& device, const std::vector<PackedLayer>& packed)
+    : biases(device, std::ssize(packed.front().biases)), non_finite(packed.front().non_finite) {
+  for (const PackedLayer& layer : packed) {
+    auto memory = std::make_unique<DeviceMemory>(device, std::ssize(layer.weights));
+    memory->copy_from(layer.weights.data(), memory->bytes());
+    weights.push_back(std::move(memory));
+  }
+  biases.copy_from(packed.front().biases.data(), biases.bytes());
+}
+
+plan::GpuProblem as_chosen_by(plan::GpuProblem problem, const DeviceProperties& device) {
+  if (problem.spec.math == Math::strict) {
+    problem.target.multiprocessors = device.multiprocessors;
+    problem.target.l2_bytes = device.l2_bytes;
+  }
+  return problem;
 }
 
 CudaKernel::CudaKernel(const plan::GpuProblem& problem, plan::GpuPlan plan, std::shared_ptr<const Device> device,
                        const std::string& code)
     : problem_(as_chosen_by(problem, device->properties())),
       plan_(std::move(plan)),
+      layouts_(weight_layouts(problem_, plan_)),
       module_(std::move(device), code, requests_of(problem_, plan_)) {}
 
 std::shared_ptr<const DeviceWeights> CudaKernel::pack(const void* weight, const void* bias) const {
   module_.device().require_host_memory("weight", weight);
   if (bias) module_.device().require_host_memory("bias", bias);
-  return std::make_shared<const DeviceWeights>(module_.shared_device(), pack_weights(problem_, plan_, weight, bias));
+  std::vector<PackedLayer> packed;
+  for (const std::size_t tile : layouts_.first_tile)
+    packed.push_back(pack_weights(problem_, {{plan_.tiles[tile]}}, weight, bias));
+  return std::make_shared<const DeviceWeights>(module_.shared_device(), packed);
 }
 
 CudaKernel::Call CudaKernel::call(std::int64_t batch, std::int64_t columns) const {
@@ -89,7 +92,7 @@ void CudaKernel::run(const RunArguments& run) const {
     throw ArgumentError(fmt::format("batch: {}: of {} outputs each needs {} blocks; a launch has at most {}", run.batch,
                                     run.output_length, launch.blocks, std::numeric_limits<int>::max()));
   const gpu::Arguments arguments{.x = run.x,
-                                 .weights = run.weights.weights.data(),
+                                 .weights = run.weights.weights[layouts_.of_tile[variant]]->data(),
                                  .bias = run.weights.biases.data(),
                                  .y = run.y,
                                  .workspace = run.workspace,

@@ -12,12 +12,18 @@
 
 namespace unstride::cuda {
 
-/// A layer's weights and biases on a device, in the order that a plan reads.
+/// A layer's weights and biases on a device, in the orders that the tiles of a plan read.
 struct DeviceWeights {
-  DeviceWeights(const std::shared_ptr<const Device>& device, const PackedLayer& packed);
-  DeviceMemory weights, biases;
+  /// packed: for each layout of weight_layouts(); at least one.
+  DeviceWeights(const std::shared_ptr<const Device>& device, const std::vector<PackedLayer>& packed);
+  std::vector<std::unique_ptr<const DeviceMemory>> weights;  ///< by layout
+  DeviceMemory biases;
   std::int64_t non_finite;
 };
+
+/// The problem by whose numbers calls choose their variant. Of strict math all give the same bits: those of the device
+/// that is there. Of fast math they do not: the target's own, so that results are the same on every device of it.
+plan::GpuProblem as_chosen_by(plan::GpuProblem problem, const DeviceProperties& device);
 
 /// Arguments of one run, already checked against the layer. x and y are memory of the device, pitches in elements.
 struct RunArguments {
@@ -57,6 +63,7 @@ class CudaKernel {
 
   plan::GpuProblem problem_;
   plan::GpuPlan plan_;
+  plan::WeightLayouts layouts_;
   Module module_;
 };
 

@@ -14,7 +14,9 @@ namespace {
 
 // CUdevice_attribute.
 enum Attribute : int {
+  clock_rate = 13,
   multiprocessor_count = 16,
+  memory_clock_rate = 36,
   l2_cache_size = 38,
   capability_major = 75,
   capability_minor = 76,
@@ -35,6 +37,17 @@ int attribute(const DriverApi& api, Attribute which, int device) {
   return value;
 }
 
+// What is good to know and not needed: 0 where the driver does not say.
+int attribute_if_known(const DriverApi& api, Attribute which, int device) {
+  int value = 0;
+  return api.device_attribute(&value, which, device) == driver_success ? value : 0;
+}
+
+std::string bus_id_if_known(const DriverApi& api, int device) {
+  std::array<char, 64> id{};
+  return api.device_bus_id(id.data(), static_cast<int>(id.size()) - 1, device) == driver_success ? id.data() : "";
+}
+
 DeviceProperties ask(const DriverApi& api, int index) {
   int device = 0;
   api.check(api.device_get(&device, index), "cuDeviceGet");
@@ -51,7 +64,10 @@ DeviceProperties ask(const DriverApi& api, int index) {
           .shared_bytes_per_multiprocessor = attribute(api, shared_bytes_per_multiprocessor, device),
           .registers_per_multiprocessor = attribute(api, registers_per_multiprocessor, device),
           .l2_bytes = attribute(api, l2_cache_size, device),
-          .memory_bytes = static_cast<std::int64_t>(memory)};
+          .memory_bytes = static_cast<std::int64_t>(memory),
+          .clock_khz = attribute_if_known(api, clock_rate, device),
+          .memory_clock_khz = attribute_if_known(api, memory_clock_rate, device),
+          .bus_id = bus_id_if_known(api, device)};
 }
 
 // A device that fell off the bus, say, is no reason to do without the others.
@@ -215,6 +231,15 @@ void DeviceMemory::copy_to(void* host, std::int64_t bytes, std::int64_t offset) 
   const DriverApi& api = device_->api();
   api.check(api.copy_to_host(host, number(data_) + static_cast<DevicePointer>(offset), static_cast<std::size_t>(bytes)),
             "cuMemcpyDtoH");
+}
+
+void DeviceMemory::fill(unsigned char value, void* stream) {
+  if (bytes_ == 0) return;
+  const Device::Current current(*device_);
+  const DriverApi& api = device_->api();
+  api.check(
+      api.fill_on_stream(number(data_), value, static_cast<std::size_t>(bytes_), static_cast<StreamHandle>(stream)),
+      "cuMemsetD8Async");
 }
 
 }  // namespace unstride::cuda

@@ -26,6 +26,8 @@ struct DeviceProperties {
   std::int64_t registers_per_multiprocessor = 0;
   std::int64_t l2_bytes = 0;
   std::int64_t memory_bytes = 0;
+  int clock_khz = 0, memory_clock_khz = 0;  ///< typical and peak, as the driver names them; 0: it does not say
+  std::string bus_id = {};                  ///< "0000:1B:00.0"; empty: it does not say
 };
 
 class Driver {
@@ -115,6 +117,8 @@ class DeviceMemory {
   /// Makes all bytes zero; returns when that is done.
   void clear();
   void copy_to(void* host, std::int64_t bytes, std::int64_t offset = 0) const;
+  /// Puts it on a stream: every byte becomes this one.
+  void fill(unsigned char value, void* stream);
 
  private:
   std::shared_ptr<const Device> device_;

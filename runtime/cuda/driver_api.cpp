@@ -25,6 +25,7 @@ DriverApi::DriverApi(const LibraryPlaces& places) : library(open_driver(places))
   get(device_name, "cuDeviceGetName");
   get(device_attribute, "cuDeviceGetAttribute");
   get(device_memory, "cuDeviceTotalMem_v2");
+  get(device_bus_id, "cuDeviceGetPCIBusId");
   get(context_retain, "cuDevicePrimaryCtxRetain");
   get(context_release, "cuDevicePrimaryCtxRelease_v2");
   get(context_push, "cuCtxPushCurrent_v2");
@@ -41,6 +42,7 @@ DriverApi::DriverApi(const LibraryPlaces& places) : library(open_driver(places))
   get(copy_to_device, "cuMemcpyHtoD_v2");
   get(copy_to_host, "cuMemcpyDtoH_v2");
   get(fill_bytes, "cuMemsetD8_v2");
+  get(fill_on_stream, "cuMemsetD8Async");
   get(pointer_attributes, "cuPointerGetAttributes");
   get(stream_create, "cuStreamCreate");
   get(stream_destroy, "cuStreamDestroy_v2");
@@ -55,6 +57,12 @@ DriverApi::DriverApi(const LibraryPlaces& places) : library(open_driver(places))
   find(library_kernel, "cuLibraryGetKernel");
   find(kernel_function, "cuKernelGetFunction");
   find(function_load, "cuFuncLoad");
+  find(begin_capture, "cuStreamBeginCapture_v2");
+  find(end_capture, "cuStreamEndCapture");
+  find(graph_instantiate, "cuGraphInstantiateWithFlags");
+  find(graph_launch, "cuGraphLaunch");
+  find(graph_destroy, "cuGraphDestroy");
+  find(executable_graph_destroy, "cuGraphExecDestroy");
 }
 
 std::string DriverApi::describe(DriverResult result) const {

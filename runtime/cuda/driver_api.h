@@ -18,6 +18,8 @@ using KernelHandle = struct KernelTag*;
 using FunctionHandle = struct FunctionTag*;
 using StreamHandle = struct StreamTag*;
 using EventHandle = struct EventTag*;
+using GraphHandle = struct GraphTag*;
+using ExecutableGraphHandle = struct ExecutableGraphTag*;
 using DevicePointer = unsigned long long;
 
 enum DriverResult : int {
@@ -57,6 +59,7 @@ struct DriverApi {
   DriverResult (*device_name)(char* name, int size, int device) = nullptr;
   DriverResult (*device_attribute)(int* value, int attribute, int device) = nullptr;
   DriverResult (*device_memory)(std::size_t* bytes, int device) = nullptr;
+  DriverResult (*device_bus_id)(char* id, int size, int device) = nullptr;
 
   DriverResult (*context_retain)(ContextHandle*, int device) = nullptr;
   DriverResult (*context_release)(int device) = nullptr;
@@ -78,6 +81,7 @@ struct DriverApi {
   DriverResult (*copy_to_device)(DevicePointer, const void* host, std::size_t bytes) = nullptr;
   DriverResult (*copy_to_host)(void* host, DevicePointer, std::size_t bytes) = nullptr;
   DriverResult (*fill_bytes)(DevicePointer, unsigned char value, std::size_t count) = nullptr;
+  DriverResult (*fill_on_stream)(DevicePointer, unsigned char value, std::size_t bytes, StreamHandle) = nullptr;
   DriverResult (*pointer_attributes)(unsigned count, int* attributes, void** values, DevicePointer) = nullptr;
 
   DriverResult (*stream_create)(StreamHandle*, unsigned flags) = nullptr;
@@ -98,6 +102,18 @@ struct DriverApi {
   // Null before CUDA 12.4.
   DriverResult (*function_load)(FunctionHandle) = nullptr;
 
+  // Null before CUDA 11.4, all of them or none.
+  DriverResult (*begin_capture)(StreamHandle, int mode) = nullptr;
+  DriverResult (*end_capture)(StreamHandle, GraphHandle*) = nullptr;
+  DriverResult (*graph_instantiate)(ExecutableGraphHandle*, GraphHandle, unsigned long long flags) = nullptr;
+  DriverResult (*graph_launch)(ExecutableGraphHandle, StreamHandle) = nullptr;
+  DriverResult (*graph_destroy)(GraphHandle) = nullptr;
+  DriverResult (*executable_graph_destroy)(ExecutableGraphHandle) = nullptr;
+
+  bool has_graphs() const noexcept {
+    return begin_capture && end_capture && graph_instantiate && graph_launch && graph_destroy &&
+           executable_graph_destroy;
+  }
   bool has_libraries() const noexcept { return library_load && library_unload && library_kernel && kernel_function; }
 };
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "runtime/cuda/clocks.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/nvrtc.h"
 
@@ -34,6 +35,10 @@ class Libraries {
     std::shared_ptr<const Device>& device = devices_[index];
     if (!device) device = driver.device(index);
     return device;
+  }
+  /// Of one device.
+  std::shared_ptr<const Clocks> clocks(const DeviceProperties& device) const {
+    return std::make_shared<const Clocks>(places_, device);
   }
 
  private:

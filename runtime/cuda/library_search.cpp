@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 // Newest first; the last one is a toolkit's newest, whatever that is.
 constexpr std::array nvrtc_names = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
 constexpr std::array driver_names = {"libcuda.so.1"};
+constexpr std::array nvml_names = {"libnvidia-ml.so.1"};
 
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
@@ -133,16 +134,32 @@ SharedLibrary open_nvrtc(const LibraryPlaces& places, const WhyUnusable& why_unu
       places.nvrtc, nvrtc_names, folders.hinted, folders.usual, why_unusable);
 }
 
+namespace {
+
+const WhyUnusable always_usable = [](const SharedLibrary&) { return std::string(); };
+
+// Under WSL the loader is not always told where Windows puts them.
+std::vector<std::string> windows_folders() {
+  if (is_folder("/usr/lib/wsl/lib")) return {"/usr/lib/wsl/lib"};
+  return {};
+}
+
+}  // namespace
+
+SharedLibrary open_nvml(const LibraryPlaces& places) {
+  return open({.what = "NVML (the NVIDIA driver's management library)",
+               .variable = "UNSTRIDE_NVML",
+               .advice = "it comes with NVIDIA's driver"},
+              places.nvml, nvml_names, {}, windows_folders(), always_usable);
+}
+
 SharedLibrary open_driver(const LibraryPlaces& places) {
-  // Under WSL the loader is not always told where Windows puts it.
-  std::vector<std::string> folders;
-  if (is_folder("/usr/lib/wsl/lib")) folders.emplace_back("/usr/lib/wsl/lib");
   return open(
       {.what = "the NVIDIA driver's library",
        .variable = "UNSTRIDE_CUDA_DRIVER",
        .advice = "running on a GPU needs NVIDIA's driver; compiling does not, for an architecture that is named, "
                  "as in cuda:sm_90a"},
-      places.driver, driver_names, {}, folders, [](const SharedLibrary&) { return std::string(); });
+      places.driver, driver_names, {}, windows_folders(), always_usable);
 }
 
 }  // namespace unstride::cuda

@@ -1,7 +1,8 @@
-// Where NVIDIA's two libraries may be: NVRTC, which compiles, and the driver, which runs.
+// Where NVIDIA's libraries may be: NVRTC, which compiles, the driver, which runs, and NVML, which tells what the device
+// does meanwhile.
 //
 // NVRTC comes with a CUDA toolkit, or from PyPI in folders that the loader does not know, and under a soname for each
-// major version. The driver comes with the kernel module and has one name.
+// major version. The driver and NVML come with the kernel module and have one name each.
 #pragma once
 
 #include <functional>
@@ -14,8 +15,9 @@ namespace unstride::cuda {
 
 /// What the environment says about places. Empty strings count as unset.
 struct LibraryPlaces {
-  std::string nvrtc;   ///< UNSTRIDE_NVRTC: the library, or the folder that holds it; then nothing else is looked at
-  std::string driver;  ///< UNSTRIDE_CUDA_DRIVER: likewise
+  std::string nvrtc;      ///< UNSTRIDE_NVRTC: the library, or the folder that holds it; then nothing else is looked at
+  std::string driver;     ///< UNSTRIDE_CUDA_DRIVER: likewise
+  std::string nvml = {};  ///< UNSTRIDE_NVML: likewise
   std::vector<std::string> toolkits = {};         ///< CUDA_HOME, CUDA_PATH
   std::vector<std::string> python_prefixes = {};  ///< VIRTUAL_ENV, CONDA_PREFIX
   std::string home = {};                          ///< HOME, where pip installs without root
@@ -35,5 +37,7 @@ using WhyUnusable = std::function<std::string(const SharedLibrary&)>;
 /// get it.
 SharedLibrary open_nvrtc(const LibraryPlaces& places, const WhyUnusable& why_unusable);
 SharedLibrary open_driver(const LibraryPlaces& places);
+/// The driver's management library, which tells clocks.
+SharedLibrary open_nvml(const LibraryPlaces& places);
 
 }  // namespace unstride::cuda

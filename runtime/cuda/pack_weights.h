@@ -16,7 +16,7 @@ struct PackedLayer {
 };
 
 /// weight: (in_channels, out_channels/groups, kernel_size); bias: (out_channels), or null for none. Their elements are
-/// of problem.spec.dtype. All tiles of the plan read the result.
+/// of problem.spec.dtype. The plan's first tile reads the result, and all that read weights in the same order.
 PackedLayer pack_weights(const plan::GpuProblem& problem, const plan::GpuPlan& plan, const void* weight,
                          const void* bias);
 

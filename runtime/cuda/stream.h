@@ -15,6 +15,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   void* handle() const noexcept { return stream_.get(); }
+  const std::shared_ptr<const Device>& device() const noexcept { return device_; }
   void synchronize() const;
   /// Milliseconds on the device for what `work` puts on the stream.
   double time_ms(const std::function<void()>& work) const;

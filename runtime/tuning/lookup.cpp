@@ -39,18 +39,22 @@ std::optional<std::int64_t> columns_of(const LayerSpec& spec, std::int64_t lengt
   }
 }
 
+// A measured length; `plan` is what won there, and nothing where what lies below stays.
+template <typename Plan>
 struct Point {
   const Choice* choice;
   TunedColumns columns;
-  std::optional<plan::CpuPlan> plan;  // nothing: the plan below stays
+  std::optional<Plan> plan;
 };
 
-std::vector<Point> points(const std::vector<Choice>& choices, const Wanted& wanted, const ReadPlan& read) {
-  std::vector<Point> result;
+template <typename Plan>
+std::vector<Point<Plan>> points(const std::vector<Choice>& choices, const Wanted& wanted,
+                                const std::function<std::optional<Plan>(const std::string&)>& read) {
+  std::vector<Point<Plan>> result;
   for (const Choice& choice : choices) {
     const auto columns = columns_of(wanted.spec, choice.unit.length);
     if (!columns || *columns < 1 || (!result.empty() && result.back().columns.columns >= *columns)) continue;
-    Point point{&choice, {.length = choice.unit.length, .columns = *columns}, {}};
+    Point<Plan> point{&choice, {.length = choice.unit.length, .columns = *columns}, {}};
     if (choice.plan != choice.default_plan) {
       point.plan = read(choice.plan);
       if (!point.plan) continue;
@@ -65,6 +69,39 @@ std::vector<Point> points(const std::vector<Choice>& choices, const Wanted& want
     if (i + 1 < result.size()) here.most = std::min(here.most, middle(here.columns, result[i + 1].columns.columns));
   }
   return result;
+}
+
+template <typename Plan>
+const Point<Plan>* point_at(const std::vector<Point<Plan>>& points, std::int64_t columns) {
+  const auto found = std::ranges::find_if(
+      points, [&](const Point<Plan>& point) { return point.columns.above < columns && columns <= point.columns.most; });
+  return found == points.end() ? nullptr : &*found;
+}
+
+// The last columns of the stretches on each of which one plan is decided on.
+template <typename Plan>
+std::vector<std::int64_t> ends_of(std::vector<std::int64_t> ends, const std::vector<Point<Plan>>& points) {
+  for (const Point<Plan>& point : points) ends.insert(ends.end(), {point.columns.above, point.columns.most});
+  std::ranges::sort(ends);
+  const auto twice = std::ranges::unique(ends);
+  ends.erase(twice.begin(), twice.end());
+  std::erase_if(ends, [](std::int64_t end) { return end < 1; });
+  return ends;
+}
+
+// What is known of the points, over what was known.
+template <typename Plan>
+std::vector<TunedColumns> ranges_over(const std::vector<TunedColumns>& under, const std::vector<Point<Plan>>& points,
+                                      const Wanted& wanted, bool shipped) {
+  std::vector<TunedColumns> ranges;
+  for (const TunedColumns& range : under)
+    if (!point_at(points, range.columns)) ranges.push_back(range);
+  for (const Point<Plan>& point : points) {
+    ranges.push_back(point.columns);
+    ranges.back().level = shipped ? Level::shipped : made_here(*point.choice, wanted) ? Level::exact : Level::nearest;
+  }
+  std::ranges::sort(ranges, {}, &TunedColumns::columns);
+  return ranges;
 }
 
 }  // namespace
@@ -95,25 +132,13 @@ std::vector<Choice> select(std::vector<Choice> choices, const Wanted& wanted) {
 
 TunedPlan overlay(TunedPlan under, const std::vector<Choice>& choices, const Wanted& wanted, bool shipped,
                   const ReadPlan& read) {
-  std::vector<Point> all = points(choices, wanted, read);
+  const auto all = points<plan::CpuPlan>(choices, wanted, read);
   if (all.empty()) return under;
-  const auto point_at = [&](std::int64_t columns) -> const Point* {
-    const auto found = std::ranges::find_if(
-        all, [&](const Point& p) { return p.columns.above < columns && columns <= p.columns.most; });
-    return found == all.end() ? nullptr : &*found;
-  };
-
   std::vector<std::int64_t> ends;
   for (const plan::Variant& variant : under.plan.variants) ends.push_back(variant.most_columns);
-  for (const Point& point : all) ends.insert(ends.end(), {point.columns.above, point.columns.most});
-  std::ranges::sort(ends);
-  const auto twice = std::ranges::unique(ends);
-  ends.erase(twice.begin(), twice.end());
-
   TunedPlan result;
-  for (const std::int64_t end : ends) {
-    if (end < 1) continue;
-    const Point* point = point_at(end);
+  for (const std::int64_t end : ends_of(std::move(ends), all)) {
+    const auto* point = point_at(all, end);
     const plan::CpuPlan& plan =
         point && point->plan ? *point->plan : under.plan.variants[under.plan.index_for(end)].plan;
     auto& variants = result.plan.variants;
@@ -122,14 +147,42 @@ TunedPlan overlay(TunedPlan under, const std::vector<Choice>& choices, const Wan
     else
       variants.push_back({plan, end});
   }
+  result.ranges = ranges_over(under.ranges, all, wanted, shipped);
+  return result;
+}
 
-  for (const TunedColumns& range : under.ranges)
-    if (!point_at(range.columns)) result.ranges.push_back(range);
-  for (Point& point : all) {
-    point.columns.level = shipped ? Level::shipped : made_here(*point.choice, wanted) ? Level::exact : Level::nearest;
-    result.ranges.push_back(point.columns);
+TunedGpuPlan overlay(TunedGpuPlan under, const std::vector<Choice>& choices, const Wanted& wanted, bool shipped,
+                     const ReadTile& read) {
+  const auto all = points<plan::GpuTile>(choices, wanted, read);
+  if (all.empty()) return under;
+  std::vector<std::int64_t> ends;
+  for (const plan::GpuCalls& calls : under.plan.measured) ends.insert(ends.end(), {calls.least - 1, calls.most});
+
+  // Tiles that calls are predicted to need stay as they are; others stay, or come, only where they are used.
+  const std::size_t predicted = under.plan.tiles.size() - under.plan.only_where_measured;
+  TunedGpuPlan result;
+  std::vector<plan::GpuTile>& tiles = result.plan.tiles;
+  tiles.assign(under.plan.tiles.begin(), under.plan.tiles.begin() + static_cast<std::ptrdiff_t>(predicted));
+  std::int64_t above = 0;
+  for (const std::int64_t end : ends_of(std::move(ends), all)) {
+    const plan::GpuTile* tile = nullptr;
+    const auto calls = std::ranges::find_if(under.plan.measured,
+                                            [&](const plan::GpuCalls& c) { return c.least <= end && end <= c.most; });
+    if (calls != under.plan.measured.end()) tile = &under.plan.tiles[calls->tile];
+    if (const auto* point = point_at(all, end); point && point->plan) tile = &*point->plan;
+    if (tile) {
+      const auto index = static_cast<std::size_t>(std::ranges::find(tiles, *tile) - tiles.begin());
+      if (index == tiles.size()) tiles.push_back(*tile);
+      std::vector<plan::GpuCalls>& measured = result.plan.measured;
+      if (!measured.empty() && measured.back().tile == index && measured.back().most == above)
+        measured.back().most = end;
+      else
+        measured.push_back({above + 1, end, index});
+    }
+    above = end;
   }
-  std::ranges::sort(result.ranges, {}, &TunedColumns::columns);
+  result.plan.only_where_measured = tiles.size() - predicted;
+  result.ranges = ranges_over(under.ranges, all, wanted, shipped);
   return result;
 }
 

@@ -4,6 +4,8 @@
 // lengths around it: up to the middle (geometric) between it and the next measured length, and at most a factor of four
 // away. Everywhere else the cost model's plans stay. Where the default won, nothing is replaced. So a kernel is never
 // given a plan at a length that is far from any measurement, and it has at most two variants more for each length.
+//
+// Kernels of GPUs choose by batch times columns: a measurement, of a batch of one, decides batches of as many columns.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/plan/gpu_plan.h"
 #include "codegen/plan/kernel_plan.h"
 #include "runtime/tuning/record.h"
 
@@ -34,10 +37,14 @@ struct TunedColumns {
   Level level = Level::exact;        ///< at `columns`; elsewhere nearest, if this is exact
 };
 
-struct TunedPlan {
-  plan::KernelPlan plan;
+/// The plan of a kernel, and what of it was measured.
+template <typename Plan>
+struct Tuned {
+  Plan plan;
   std::vector<TunedColumns> ranges;  ///< ascending
 };
+using TunedPlan = Tuned<plan::KernelPlan>;
+using TunedGpuPlan = Tuned<plan::GpuPlan>;
 
 /// What a choice is looked up for.
 struct Wanted {
@@ -49,6 +56,7 @@ struct Wanted {
 
 /// Reads a plan of one choice; nothing when it cannot be compiled for the layer (any more).
 using ReadPlan = std::function<std::optional<plan::CpuPlan>(const std::string& text)>;
+using ReadTile = std::function<std::optional<plan::GpuTile>(const std::string& text)>;
 
 /// One choice for each length, ascending: made here rather than elsewhere, complete, warm, the latest.
 std::vector<Choice> select(std::vector<Choice> choices, const Wanted& wanted);
@@ -56,5 +64,7 @@ std::vector<Choice> select(std::vector<Choice> choices, const Wanted& wanted);
 /// The plan with these choices' laid over it.
 TunedPlan overlay(TunedPlan under, const std::vector<Choice>& choices, const Wanted& wanted, bool shipped,
                   const ReadPlan& read);
+TunedGpuPlan overlay(TunedGpuPlan under, const std::vector<Choice>& choices, const Wanted& wanted, bool shipped,
+                     const ReadTile& read);
 
 }  // namespace unstride::tuning

@@ -161,6 +161,7 @@ std::string to_line(const std::string& unit, const Sample& sample) {
   json["seconds"] = sample.seconds;
   json["median"] = time.median;
   json["interval"] = {time.low, time.high};
+  if (!sample.conditions.empty()) json["conditions"] = sample.conditions;
   return line(json);
 }
 
@@ -179,6 +180,7 @@ std::optional<UnitSample> read_sample(std::string_view text) {
     sample.first_round = json.at("first_round");
     sample.calls = json.at("calls");
     sample.seconds = json.at("seconds").get<std::vector<double>>();
+    sample.conditions = json.value("conditions", "");
     return result;
   });
 }

@@ -21,6 +21,7 @@ struct Sample {
   int first_round = 0;               ///< of `seconds` in its rung
   int calls = 1;                     ///< behind each time
   std::vector<double> seconds = {};  ///< of one call, by round
+  std::string conditions = {};       ///< Subject::conditions, after the last of them
 };
 
 /// Everything recorded of one unit. Only times of one source (a process) and round were measured side by side.

@@ -206,12 +206,14 @@ class Search {
     int recorded = known();
     double last_record = clock_.now();
     const auto record = [&] {
+      const std::string conditions = recorded < known() ? subject_.conditions() : "";
       for (std::size_t i = 0; i < field.size() && recorded < known(); ++i) {
         const Sample sample{.plan = field[i]->plan,
                             .rung = rung,
                             .first_round = recorded,
                             .calls = field[i]->calls,
-                            .seconds = {times[i].begin() + recorded, times[i].end()}};
+                            .seconds = {times[i].begin() + recorded, times[i].end()},
+                            .conditions = conditions};
         hooks_.record(sample);
         known_.add({}, sample);
       }

@@ -40,6 +40,9 @@ class Subject {
   virtual void build_ahead(const std::string&) {}
   /// How many threads may build at once while nothing is measured.
   virtual int builders() const { return 1; }
+  /// What times depend on that changes meanwhile, for the record: "SM 1755 MHz, memory 3201 MHz". Empty: nothing is
+  /// told.
+  virtual std::string conditions() const { return {}; }
   /// How many contenders memory holds at once.
   virtual std::size_t most_contenders() const { return 1000; }
 };

@@ -11,13 +11,16 @@ import choices
 
 def run_seconds(command, choice, plan, options):
     """The median time of a call, by a process of its own."""
-    arguments = [command, "run", "-", "--length", choice["length"], "--threads", choice["threads"], "--plan", plan, "--json", *options]
+    # A device's choices have no threads.
+    where = ["--threads", choice["threads"]] if choice["threads"] else ["--target", choice["target"]]
+    arguments = [command, "run", "-", "--length", choice["length"], *where, "--plan", plan, "--json", *options]
     done = subprocess.run(list(map(str, arguments)), input=json.dumps(choice["layer"]), capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["median_ms"] * 1e-3
 
 
 def key(choice):
-    return choice["canonical"], choice["length"], choice["threads"]
+    device = "" if choice["threads"] else choice["target"]
+    return choice["canonical"], choice["length"], choice["threads"], device
 
 
 def contenders(choice, others):

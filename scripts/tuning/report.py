@@ -112,7 +112,7 @@ def table_row(row):
     cells = [
         ("layer", f"{html.escape(row.name)}<br><small>{html.escape(describe(row.choice['layer']))}</small>{state}"),
         ("length", str(row.choice["length"])),
-        ("threads", str(row.choice["threads"])),
+        ("threads", str(row.choice["threads"] or "GPU")),
         ("default", interval_text(row.default_seconds)),
         ("tuned", interval_text(row.seconds)),
         ("speed-up", speed),

@@ -28,6 +28,10 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else 1
 
 
+def where(result):
+    return f"{result['threads']} threads" if result["threads"] else result["target"]
+
+
 class Tuner:
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
@@ -99,7 +103,7 @@ class Tuner:
             state = "" if result["complete"] else ", not complete"
             if result["plan"] != result["default_plan"]:
                 lines.append(f"{result['speedup']:6.3f}  {result['name']}, length {result['length']}, "
-                             f"{result['threads']} threads: {result['seconds'][0] * 1e3:.4g} ms{state}")
+                             f"{where(result)}: {result['seconds'][0] * 1e3:.4g} ms{state}")
         for result in self.results:
             lines += [f"rejected, {tried['outcome']}: {result['name']}, length {result['length']}: {tried['plan']} ({tried['reason']})"
                       for tried in result["tried"] if tried["outcome"] != "ok"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 COMMAND = os.environ.get("UNSTRIDE_COMMAND", "unstride")
 CACHE_VARIABLES = ["UNSTRIDE_CACHE", "UNSTRIDE_CACHE_DIR", "UNSTRIDE_BUNDLE_PATH", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
-                   "UNSTRIDE_NVRTC", "UNSTRIDE_CUDA_DRIVER"]
+                   "UNSTRIDE_NVRTC", "UNSTRIDE_CUDA_DRIVER", "UNSTRIDE_NVML"]
 LAYER = {"op": "conv_transpose1d", "in_channels": 4, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1}
 
 

@@ -95,6 +95,32 @@ class Precompile(CudaTest):
                                           self.folder / "cache").text)
 
 
+class Tune(CudaTest):
+    def test_plans_are_measured_kept_and_used(self):
+        cache = ["--cache-dir", self.folder / "cache"]
+        tuned = self.json("tune", self.spec(), "--target", "cuda", "--lengths", 40, "--candidates", 4, "--budget", "1m", *cache)
+        result = tuned["results"][0]
+        self.assertEqual((result["complete"], result["threads"], result["speedup"]), (True, None, 1))
+        self.assertAlmostEqual(result["seconds"][0], 0.25e-3)  # what the fake's clock says
+        ran = self.json("run", self.spec(), "--length", 40, "--target", "cuda", "--repeat", 1, *cache)
+        self.assertEqual((ran["planned_by"], ran["cache"]), ("exact", "hit"))
+        ran = self.json("run", self.spec(), "--batch", 2, "--length", 40, "--target", "cuda", "--repeat", 1, *cache)
+        self.assertEqual(ran["planned_by"], "nearest")
+        explained = self.json("cache", "explain", self.spec(), "--target", "cuda:sm_90a", *cache)["explanations"][0]
+        self.assertEqual(explained["plan_source"], "tuning")
+        self.assertIn("exact, measured at 40", explained["tuned"][0])
+        self.assertIn("length 40, cuda: the default stays",
+                      self.succeed("tune", self.spec(), "--target", "cuda", "--lengths", 40, "--resume", *cache).text)
+
+    def test_tuning_needs_the_device(self):
+        for target, variables in ("cuda:sm_80", FAKES), ("cuda:sm_90a", NOTHING):
+            self.set(variables)
+            failures = self.json("tune", self.spec(), "--target", target, "--cache-dir", self.folder / "cache", status=1)["failures"]
+            self.assertIn(f"target: {target}: tuning measures, so it needs the device that the code is for", str(failures))
+        message = self.refuse(2, "tune", self.spec(), "--target", "cuda", "--threads", 2)
+        self.assertIn("--threads: 2: is for cpu targets; cuda runs on a device", message)
+
+
 class Run(CudaTest):
     def test_run_copies_runs_and_reports_the_device(self):
         output = self.folder / "y.npy"

@@ -150,6 +150,27 @@ TEST(WgmmaOnNvrtc, CompilesWithoutSpills) {
   expect_no_spills(layers, "cuda:sm_90a", "wgmma");
 }
 
+// As tuning may put them together: each strategy's header beside the others'.
+TEST(TunedPlansOnNvrtc, KernelsOfSeveralStrategiesCompile) {
+  if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
+  const Engine engine({.threads = 1, .cache = {.mode = CacheMode::off}});
+  LayerSpec fast{.in_channels = 512, .out_channels = 256, .kernel_size = 16, .stride = 8, .padding = 4};
+  fast.math = Math::fast;
+  LayerSpec strict{.in_channels = 64, .out_channels = 64, .kernel_size = 4, .stride = 2, .groups = 64};
+  const auto compile_mixed = [&](const LayerSpec& layer, std::initializer_list<const char*> strategies) {
+    std::string plan;
+    for (const char* strategy : strategies) {
+      std::string text = engine.explain(layer, {.target = "cuda:sm_90a", .plan = strategy}).plan;
+      text = text.substr(0, text.find(';'));
+      const std::string calls = std::to_string(plan.size());
+      plan += plan.empty() ? text : "; columns=" + calls + ".." + calls + ": " + text;
+    }
+    EXPECT_EQ(engine.precompile(layer, {.target = "cuda:sm_90a", .plan = plan}).plan, plan);
+  };
+  compile_mixed(fast, {"ffma", "mma", "wgmma"});
+  compile_mixed(strict, {"depthwise", "ffma"});
+}
+
 INSTANTIATE_TEST_SUITE_P(Nvrtc, Architectures,
                          ::testing::Values("cuda:sm_75", "cuda:sm_80", "cuda:sm_86", "cuda:sm_89", "cuda:sm_90a",
                                            "cuda:sm_100", "cuda:sm_120"),

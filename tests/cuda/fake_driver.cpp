@@ -1,4 +1,6 @@
 // The fake driver: see fakes.h. Memory of its devices is host memory, and a launch calls a function of the test's.
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -20,11 +22,20 @@ struct Code {
   std::string text;
 };
 struct Function {
-  std::string name;
+  std::string name, code;
+};
+// Of kernels alone. What they would compute is not computed again.
+struct Graph {
+  std::size_t nodes = 0;
+  double milliseconds = 0;
+};
+struct Event {
+  double at;
 };
 
 FakeDriver state;
 thread_local std::vector<Context*> current;
+std::map<void*, Graph> captures;  // by stream
 
 // Never freed: handles stay valid as long as anybody may ask.
 Context* context_of(int device) {
@@ -33,11 +44,14 @@ Context* context_of(int device) {
   if (!context) context = std::make_unique<Context>(Context{device});
   return context.get();
 }
-Function* function_of(const char* name) {
-  static std::map<std::string, std::unique_ptr<Function>> functions;
-  auto& function = functions[name];
-  if (!function) function = std::make_unique<Function>(Function{name});
+Function* function_of(const char* name, const Code* code) {
+  static std::map<std::pair<std::string, std::string>, std::unique_ptr<Function>> functions;
+  auto& function = functions[{name, code->text}];
+  if (!function) function = std::make_unique<Function>(Function{name, code->text});
   return function.get();
+}
+double milliseconds_of(const FakeLaunch& launch) {
+  return state.milliseconds ? state.milliseconds(launch) : 0.25;
 }
 
 std::unique_lock<std::mutex> count(const char* call) {
@@ -127,9 +141,19 @@ int cuDeviceGetAttribute(int* value, int attribute, int device) {
     case 97:
       *value = it.shared_bytes_per_block;
       break;
+    case 13:
+      *value = it.clock_khz;
+      break;
+    case 36:
+      *value = it.memory_clock_khz;
+      break;
     default:
       *value = 0;
   }
+  return 0;
+}
+int cuDeviceGetPCIBusId(char* id, int size, int device) {
+  std::snprintf(id, static_cast<std::size_t>(size), "0000:%02X:00.0", 27 + device);
   return 0;
 }
 int cuDeviceTotalMem_v2(std::size_t* bytes, int device) {
@@ -170,7 +194,7 @@ int cuModuleUnload(Code* module) {
 }
 int cuModuleGetFunction(Function** function, Code* module, const char* name) {
   const auto lock = count("cuModuleGetFunction");
-  *function = function_of(name);
+  *function = function_of(name, module);
   return holds(module, name) ? 0 : not_found;
 }
 #ifndef FAKE_OLD
@@ -182,7 +206,7 @@ int cuLibraryUnload(Code* library) {
 }
 int cuLibraryGetKernel(Function** kernel, Code* library, const char* name) {
   const auto lock = count("cuLibraryGetKernel");
-  *kernel = function_of(name);
+  *kernel = function_of(name, library);
   return holds(library, name) ? 0 : not_found;
 }
 int cuKernelGetFunction(Function** function, Function* kernel) {
@@ -208,12 +232,65 @@ int cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, un
   const auto lock = count("cuLaunchKernel");
   if (state.launch_result != 0 || current.empty()) return state.launch_result ? state.launch_result : invalid_value;
   if (!state.keeps_account) return 0;
-  FakeLaunch launch{function->name, current.back()->device, {gx, gy, gz}, {bx, by, bz}, shared,
-                    stream,         {parameters[0]}};
+  FakeLaunch launch{function->name, current.back()->device, {gx, gy, gz},   {bx, by, bz}, shared,
+                    stream,         {parameters[0]},        &function->code};
+  if (const auto capture = captures.find(stream); capture != captures.end()) {
+    ++capture->second.nodes;
+    capture->second.milliseconds += milliseconds_of(launch);
+    return 0;
+  }
+  state.clock += milliseconds_of(launch);
+  state.device_work.emplace_back("launch");
   state.launches.push_back(launch);
   if (state.on_launch) state.on_launch(launch);
   return 0;
 }
+int cuMemsetD8Async(unsigned long long address, unsigned char value, std::size_t bytes, void*) {
+  const auto lock = count("cuMemsetD8Async");
+  void* memory = reinterpret_cast<void*>(address);
+  if (!state.allocations.contains(memory) || bytes > state.allocations[memory].bytes) return invalid_value;
+  // A large one stands for what it does to caches alone.
+  std::memset(memory, value, std::min(bytes, std::size_t{1} << 20));
+  state.device_work.push_back("fill " + std::to_string(bytes));
+  state.clock += state.fill_milliseconds;
+  return 0;
+}
+#ifndef FAKE_OLD
+int cuStreamBeginCapture_v2(void* stream, int mode) {
+  const auto lock = count("cuStreamBeginCapture");
+  if (mode != 1 || captures.contains(stream)) return invalid_value;
+  captures[stream];
+  return 0;
+}
+int cuStreamEndCapture(void* stream, Graph** graph) {
+  const auto lock = count("cuStreamEndCapture");
+  *graph = new Graph(std::move(captures.at(stream)));
+  captures.erase(stream);
+  ++state.graphs;
+  return 0;
+}
+int cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, unsigned long long) {
+  const auto lock = count("cuGraphInstantiateWithFlags");
+  *executable = new Graph(*graph);
+  ++state.graphs;
+  return 0;
+}
+int cuGraphLaunch(Graph* graph, void*) {
+  const auto lock = count("cuGraphLaunch");
+  state.clock += graph->milliseconds * (state.noise ? state.noise() : 1);
+  state.device_work.push_back("graph " + std::to_string(graph->nodes));
+  return 0;
+}
+int cuGraphDestroy(Graph* graph) {
+  const auto lock = count("cuGraphDestroy");
+  delete graph;
+  --state.graphs;
+  return 0;
+}
+int cuGraphExecDestroy(Graph* graph) {
+  return cuGraphDestroy(graph);
+}
+#endif
 int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
   const auto lock = count("cuMemAlloc");
   if (state.allocate_result != 0 || current.empty())
@@ -286,24 +363,25 @@ int cuEventCreate(void** event, unsigned) {
   const auto lock = count("cuEventCreate");
   if (state.events_left-- <= 0) return 2;
   ++state.events;
-  *event = new char;
+  *event = new Event{};
   return 0;
 }
 int cuEventDestroy_v2(void* event) {
   const auto lock = count("cuEventDestroy");
   --state.events;
-  delete static_cast<char*>(event);
+  delete static_cast<Event*>(event);
   return 0;
 }
-int cuEventRecord(void*, void*) {
+int cuEventRecord(void* event, void*) {
   const auto lock = count("cuEventRecord");
+  static_cast<Event*>(event)->at = state.clock;
   return 0;
 }
 int cuEventSynchronize(void*) {
   return 0;
 }
-int cuEventElapsedTime(float* milliseconds, void*, void*) {
-  *milliseconds = 0.25F;
+int cuEventElapsedTime(float* milliseconds, void* from, void* to) {
+  *milliseconds = static_cast<float>(static_cast<Event*>(to)->at - static_cast<Event*>(from)->at);
   return 0;
 }
 }

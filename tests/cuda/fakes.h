@@ -1,6 +1,6 @@
-// A driver and an NVRTC that do nothing but keep account, so that loading, launching and every error are tested on
-// machines that have neither. They are shared libraries of their own, found in the way the real ones are; the tests
-// reach their state through one more exported function.
+// A driver, an NVRTC and an NVML that do nothing but keep account, so that loading, launching and every error are
+// tested on machines that have neither. They are shared libraries of their own, found in the way the real ones are; the
+// tests reach their state through one more exported function.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@ struct FakeDevice {
   int multiprocessors = 132;
   int shared_bytes_per_block = 227 * 1024;
   std::size_t memory = std::size_t{80} << 30;
+  int clock_khz = 1980000, memory_clock_khz = 2619000;
   int result = 0;  ///< of questions about it
 };
 
@@ -35,7 +36,8 @@ struct FakeLaunch {
   unsigned grid[3] = {0, 0, 0}, block[3] = {0, 0, 0};
   unsigned shared_bytes = 0;
   void* stream = nullptr;
-  std::vector<void*> parameters;  ///< valid during the launch alone
+  std::vector<void*> parameters;      ///< valid during the launch alone
+  const std::string* code = nullptr;  ///< that the function was loaded from
 };
 
 /// What the fake driver is told to do, and what it was asked for.
@@ -54,11 +56,17 @@ struct FakeDriver {
       "ELF";
   int static_shared = 0;
   void (*on_launch)(const FakeLaunch&) = nullptr;
-  bool keeps_account = true;  ///< without, a call allocates nothing itself
+  double (*milliseconds)(const FakeLaunch&) = nullptr;  ///< what a launch adds to the clock that events read
+  double (*noise)() = nullptr;                          ///< what a graph's time is multiplied with each time
+  double fill_milliseconds = 0;                         ///< of cuMemsetD8Async
+  bool keeps_account = true;                            ///< without, a call allocates nothing itself
 
   // Kept account of.
   std::mutex mutex = {};
-  std::vector<FakeLaunch> launches = {};
+  std::vector<FakeLaunch> launches = {};           ///< without those of graphs
+  std::vector<std::string> device_work = {};       ///< as the device saw it: "fill BYTES", "launch", "graph NODES"
+  double clock = 0;                                ///< milliseconds
+  int graphs = 0;                                  ///< alive, executable ones among them
   std::map<std::string, int> calls = {};           ///< by the function's name
   std::map<int, int> retained = {};                ///< contexts, by device
   std::map<std::string, int> dynamic_shared = {};  ///< what functions were allowed
@@ -70,6 +78,14 @@ struct FakeDriver {
 struct FakeCompilation {
   std::string source;
   std::vector<std::string> headers, options;
+};
+
+/// Tells the clocks of the device on one bus.
+struct FakeNvml {
+  std::string bus_id = "0000:1B:00.0";
+  unsigned sm = 1755, memory = 2619;
+  int init_result = 0, clock_result = 0;
+  int started = 0;  ///< and not shut down
 };
 
 /// Compiles everything: to an "ELF" that holds what it was made of.
@@ -89,10 +105,12 @@ struct FakeNvrtc {
 
 FakeDriver& fake_driver();
 FakeNvrtc& fake_nvrtc();
-/// The files, as CMake built them. The old driver is one before CUDA 12: without cuLibraryLoadData.
+FakeNvml& fake_nvml();
+/// The files, as CMake built them. The old driver is one before CUDA 11.4: without cuLibraryLoadData and graphs.
 extern const char* const fake_driver_file;
 extern const char* const fake_old_driver_file;
 extern const char* const fake_nvrtc_file;
+extern const char* const fake_nvml_file;
 extern const char* const broken_nvrtc_file;  ///< a library that is no NVRTC
 /// The state of the old driver.
 FakeDriver& fake_old_driver();

@@ -51,8 +51,9 @@ TEST(Publishing, BeforeTheBarrierNobodyIsTold) {
 
 TEST(Publishing, WithoutABarrierIsAFailure) {
   Memory memory;
-  expect_failure({.threads = 32}, "before what it published has passed a barrier",
-                 [&] { publish<4>(memory.values + 4 * threadIdx.x, Vector<float, 4>{{1, 2, 3, 4}}); });
+  expect_failure({.threads = 32}, "before what it published has passed a barrier", [&] {
+    publish<4>(memory.values + 4 * threadIdx.x, Vector<float, 4>{{1, 2, 3, 4}});
+  });
 }
 
 }  // namespace

@@ -57,17 +57,44 @@ TEST(GpuPlanText, SaysWhatItCannotRead) {
   EXPECT_EQ(says("depthwise columns=4 threads=64; "), "plan: \"\": strategies are ffma, depthwise, mma, wgmma");
 }
 
-TEST(GpuPlanText, TilesOfOneKernelAreOfOneStrategyAndReadTheSameWeights) {
+TEST(GpuPlanText, CallsThatWereMeasuredStandBeforeTheirTile) {
+  const std::string a = "depthwise columns=4 threads=64", b = "depthwise columns=2 threads=64";
+  for (const std::string& text :
+       {a + "; columns=65..256,1025..4096: " + b, "columns=others,1..8: " + a + "; " + b + "; columns=9..64: " + a}) {
+    const GpuPlan plan = parse_gpu_plan(text);
+    EXPECT_EQ(to_string(plan), text);
+    EXPECT_EQ(plan.only_where_measured, 1u);
+  }
+  EXPECT_EQ(parse_gpu_plan(a + "; columns=65..256: " + b).measured, (std::vector<GpuCalls>{{65, 256, 1}}));
+  const auto says = [](const std::string& text) { return message([&] { parse_gpu_plan(text); }); };
+  EXPECT_EQ(says("columns=1..8: " + a), "plan: the first tile must take the calls that no range is for");
+  EXPECT_EQ(says(a + "; columns=1..8: " + b + "; " + a),
+            "plan: tiles for other calls than those of a range must come first");
+  EXPECT_EQ(says(a + "; columns=8..1: " + b), "plan: \"columns=8..1\": must be \"others\" or ranges like 65..256");
+  EXPECT_EQ(says(a + "; columns=0..1: " + b), "plan: \"columns=0..1\": must be \"others\" or ranges like 65..256");
+  EXPECT_EQ(says(a + "; columns=,: " + b), "plan: \"columns=\": must be \"others\" or ranges like 65..256");
+  EXPECT_EQ(says(a + "; columns=1..8: " + b + "; columns=8..9: " + a),
+            "plan: \"columns=1..8\": other tiles are for some of these calls");
+}
+
+TEST(GpuPlanText, TilesOfOneKernelMayBeOfSeveralStrategiesAndReadWeightsInSeveralOrders) {
   const GpuProblem problem(layer(4, 4, 4, 2), hopper());
   const std::string rest =
       " rows=4 row_threads=1 other_threads=2 column_groups=1 column_threads=16 channel_block=4 tap_block=2 "
       "blocks_per_multiprocessor=1";
   const std::string one = "ffma order=channels" + rest, other = "ffma order=phases" + rest;
   EXPECT_EQ(choose_gpu_plan(problem, one + "; " + one).plan.tiles.size(), 2u);
-  EXPECT_EQ(message([&] { choose_gpu_plan(problem, one + "; depthwise columns=4 threads=64"); }),
-            "plan: all tiles of a GPU kernel must be of one strategy");
-  EXPECT_NE(message([&] { choose_gpu_plan(problem, one + "; " + other); }).find("reads weights in another order"),
-            std::string::npos);
+  const GpuPlan plan = choose_gpu_plan(problem, one + "; " + other + "; " + one).plan;
+  EXPECT_EQ(weight_layout(problem, plan), "ffma channels, ffma phases");
+  EXPECT_EQ(weight_layouts(problem, plan).first_tile, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(weight_layouts(problem, plan).of_tile, (std::vector<std::size_t>{0, 1, 0}));
+
+  LayerSpec fast = layer(32, 32, 4, 2);
+  fast.math = Math::fast;
+  const GpuProblem tensor(fast, hopper());
+  const std::string mixed = to_string(choose_gpu_plan(tensor, "ffma").plan.tiles.front()) + "; " +
+                            to_string(choose_gpu_plan(tensor, "mma").plan.tiles.front());
+  EXPECT_EQ(choose_gpu_plan(tensor, mixed).plan.tiles.size(), 2u);
 }
 
 }  // namespace

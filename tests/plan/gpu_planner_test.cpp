@@ -91,6 +91,39 @@ TEST(GpuPlanner, EveryTileOfAPlanRunsSomeCall) {
   EXPECT_EQ(used.size(), plan.tiles.size());
 }
 
+TEST(GpuPlanner, WhatWasMeasuredDecidesItsCallsByBatchTimesColumns) {
+  const GpuProblem problem(layer(512, 256, 16, 8), hopper());
+  const GpuPlan model = choose_gpu_plan(problem).plan;
+  GpuPlan plan = model;
+  plan.measured = {{65, 256, plan.tiles.size()}};
+  plan.tiles.push_back(choose_gpu_plan(problem).candidates.back().tile);
+  plan.only_where_measured = 1;
+  for (const auto& [batch, columns] : {std::pair{1, 65}, {1, 256}, {16, 16}, {128, 2}})
+    EXPECT_EQ(variant_for(problem, plan, batch, columns), model.tiles.size()) << batch << " x " << columns;
+  for (const auto& [batch, columns] : {std::pair{1, 64}, {1, 257}, {16, 17}, {1, 4}, {65, 0}})
+    EXPECT_EQ(variant_for(problem, plan, batch, columns), variant_for(problem, model, batch, columns));
+  EXPECT_LT(variant_for(problem, plan, std::int64_t{1} << 62, std::int64_t{1} << 62), model.tiles.size());
+  EXPECT_NE(explain(problem, {plan, {}}).find("is the best for 65 to 256"), std::string::npos);
+}
+
+TEST(GpuPlanner, AMeasuredTileLeavesCallsThatItCannotRunToTheOthers) {
+  LayerSpec spec = layer(512, 256, 16, 8);
+  spec.math = Math::fast;
+  const GpuProblem problem(spec, hopper());
+  GpuPlan plan = choose_gpu_plan(problem).plan;
+  const auto tiles = mma.enumerate(problem);
+  const GpuTile split = *std::ranges::find_if(tiles, [](const GpuTile& tile) { return splits_of(tile) > 1; });
+  plan.measured = {{1, 1'000'000, plan.tiles.size()}};
+  plan.tiles.push_back(split);
+  plan.only_where_measured = 1;
+  EXPECT_EQ(plan.tiles[variant_for(problem, plan, 1, 10)], split);
+  EXPECT_NE(plan.tiles[variant_for(problem, plan, 1, 1'000'000)], split);
+  EXPECT_EQ(choose_gpu_plan(problem, to_string(plan)).plan, plan);
+  EXPECT_EQ(read_gpu_tile(problem, to_string(split)), split);
+  EXPECT_THROW(read_gpu_tile(problem, to_string(plan)), ArgumentError);
+  EXPECT_THROW(choose_gpu_plan(problem, to_string(split)), ArgumentError);
+}
+
 TEST(GpuPlanner, AnotherTargetIsWhyATileIsIllegal) {
   // Two stages of 64 KB.
   const std::string tile =

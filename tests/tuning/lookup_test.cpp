@@ -122,6 +122,70 @@ TEST(Overlay, EveryCallHasOnePlanAndRangesAscend) {
     }
 }
 
+// As on CPUs, but a kernel of a GPU has no end of tiles for the model's ranges: tiles compete in all other calls.
+plan::GpuTile gpu_tile(int columns) {
+  return gpu::DepthwiseTile{.columns = columns, .threads = 64};
+}
+
+std::optional<plan::GpuTile> read_tile(const std::string& text) {
+  return plan::parse_gpu_plan(text).tiles.front();
+}
+
+Choice gpu_choice(std::int64_t length, int columns) {
+  Choice result = choice(length, 1);
+  result.plan = plan::to_string(gpu_tile(columns));
+  return result;
+}
+
+TunedGpuPlan apply_gpu(const std::vector<Choice>& choices, TunedGpuPlan under = {{{gpu_tile(4), gpu_tile(8)}}, {}},
+                       bool shipped = false) {
+  return overlay(std::move(under), select(choices, wanted()), wanted(), shipped, read_tile);
+}
+
+TEST(GpuOverlay, ATunedLengthTakesTheCallsAroundItAndLeavesTheOthersToTheModel) {
+  const TunedGpuPlan tuned = apply_gpu({gpu_choice(99, 2)});  // 100 columns
+  EXPECT_EQ(tuned.plan.tiles, (std::vector<plan::GpuTile>{gpu_tile(4), gpu_tile(8), gpu_tile(2)}));
+  EXPECT_EQ(tuned.plan.measured, (std::vector<plan::GpuCalls>{{25, 400, 2}}));
+  EXPECT_EQ(tuned.plan.only_where_measured, 1u);
+  EXPECT_EQ(tuned.ranges.at(0).level, Level::exact);
+  EXPECT_EQ(plan::parse_gpu_plan(plan::to_string(tuned.plan)), tuned.plan);
+}
+
+TEST(GpuOverlay, ATileOfTheModelIsNotCompiledTwice) {
+  const TunedGpuPlan tuned = apply_gpu({gpu_choice(99, 8)});
+  EXPECT_EQ(tuned.plan.tiles.size(), 2u);
+  EXPECT_EQ(tuned.plan.only_where_measured, 0u);
+  EXPECT_EQ(tuned.plan.measured, (std::vector<plan::GpuCalls>{{25, 400, 1}}));
+  EXPECT_EQ(plan::parse_gpu_plan(plan::to_string(tuned.plan)), tuned.plan);
+}
+
+TEST(GpuOverlay, NeighboursMeetInTheMiddleAndEqualOnesAreOneRange) {
+  EXPECT_EQ(apply_gpu({gpu_choice(99, 1), gpu_choice(399, 2)}).plan.measured,
+            (std::vector<plan::GpuCalls>{{25, 200, 2}, {201, 1600, 3}}));
+  EXPECT_EQ(apply_gpu({gpu_choice(99, 1), gpu_choice(399, 1)}).plan.measured,
+            (std::vector<plan::GpuCalls>{{25, 1600, 2}}));
+  Choice confirmed = gpu_choice(399, 2);
+  confirmed.plan = confirmed.default_plan;
+  EXPECT_EQ(apply_gpu({gpu_choice(99, 1), confirmed}).plan.measured, (std::vector<plan::GpuCalls>{{25, 200, 2}}));
+}
+
+TEST(GpuOverlay, WhatWasMeasuredHereGoesOverWhatIsShipped) {
+  const TunedGpuPlan shipped = apply_gpu({gpu_choice(99, 1), gpu_choice(6399, 2)}, {{{gpu_tile(4)}}, {}}, true);
+  EXPECT_EQ(shipped.ranges.at(0).level, Level::shipped);
+  const TunedGpuPlan tuned = apply_gpu({gpu_choice(399, 3)}, shipped);
+  EXPECT_EQ(plan::to_string(tuned.plan),
+            "depthwise columns=4 threads=64; columns=25..99: depthwise columns=1 threads=64; "
+            "columns=100..1600: depthwise columns=3 threads=64; columns=1601..25600: depthwise columns=2 threads=64");
+  ASSERT_EQ(tuned.ranges.size(), 2u);
+  EXPECT_EQ(tuned.ranges[0].level, Level::exact);
+  EXPECT_EQ(tuned.ranges[1].level, Level::shipped);
+  // A tile that nothing is left for is gone.
+  EXPECT_EQ(
+      apply_gpu({gpu_choice(24, 3), gpu_choice(399, 3)}, apply_gpu({gpu_choice(99, 1)}, {{{gpu_tile(4)}}, {}}, true))
+          .plan.tiles.size(),
+      2u);
+}
+
 TEST(Levels, GoFromExactToNearest) {
   Choice elsewhere = choice(99, 3);
   elsewhere.unit.environment.processor = "another";

@@ -35,13 +35,16 @@ void add_compile_options(CLI::App& app, std::string& target, std::string& plan) 
   app.add_option("--plan", plan, "force a plan: a strategy's name, or a whole plan as `run` prints it")->type_name("P");
 }
 
+bool is_cuda(const std::string& target) {
+  return target == "cuda" || target.starts_with("cuda:");
+}
+
 void require_known_target(const Engine& engine, const std::string& target) {
   const std::vector<std::string> names = engine.target_names();
   if (names.empty() || std::ranges::find(names, target) != names.end()) return;
   const bool has_cuda = std::ranges::find(names, "cuda") != names.end();
-  const bool is_cuda = target == "cuda" || target.starts_with("cuda:");
   throw UsageError(fmt::format("--target: {}: {}; must be one of {}", target,
-                               is_cuda && !has_cuda ? "this build has no CUDA back end" : "unknown",
+                               is_cuda(target) && !has_cuda ? "this build has no CUDA back end" : "unknown",
                                fmt::join(names, ", ")));
 }
 

@@ -23,6 +23,9 @@ CLI::Option* add_integer(CLI::App& app, const std::string& name, std::optional<s
 /// --target and --plan, which compile and run share.
 void add_compile_options(CLI::App& app, std::string& target, std::string& plan);
 
+/// Whether kernels of this target run on a device: "cuda", "cuda:sm_90a".
+bool is_cuda(const std::string& target);
+
 /// Throws UsageError unless the engine knows the target. Whether this machine can run it is for the engine to say.
 void require_known_target(const Engine& engine, const std::string& target);
 

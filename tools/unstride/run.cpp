@@ -57,10 +57,6 @@ std::vector<std::int64_t> shape_of(bool batched, std::int64_t batch, std::int64_
   return {channels, length};
 }
 
-bool is_cuda(const std::string& target) {
-  return target.starts_with("cuda");
-}
-
 // Runs and times the kernel on host memory, with the engine's threads.
 template <typename T>
 Timing run_on_cpu(const Kernel& kernel, const PackedWeights& weights, const RunData<T>& data, std::vector<T>& y,
@@ -108,7 +104,7 @@ Result run_layer(const LayerSpec& spec, const Arguments& arguments) {
 
   Result result;
   result.info = kernel.info();
-  result.planned_by = planned_by(result.info, data.length);
+  result.planned_by = planned_by(result.info, data.length, data.batch);
   result.compilations = engine.statistics().compilations;
   result.threads = engine.threads();
   result.input_shape = shape_of(data.batched, data.batch, spec.in_channels, data.length);

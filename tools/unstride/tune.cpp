@@ -41,7 +41,7 @@ double parse_duration(const std::string& text) {
   return number * seconds;
 }
 
-// One result, and the engine's threads it is for.
+// One result, and the engine's threads it is for; 0: it is for a device.
 struct Item {
   const NamedSpec* named;
   int threads;
@@ -65,7 +65,7 @@ Json to_report(const Item& item, const std::string& target) {
   Json report = {{"source", item.named->source},
                  {"spec", Json::parse(to_json(tuned.spec))},
                  {"target", target},
-                 {"threads", item.threads},
+                 {"threads", item.threads > 0 ? Json(item.threads) : Json()},
                  {"length", tuned.length},
                  {"spent_seconds", tuned.seconds}};
   if (!tuned.error.empty()) {
@@ -88,10 +88,10 @@ Json to_report(const Item& item, const std::string& target) {
   return report;
 }
 
-std::string to_text(const Item& item) {
+std::string to_text(const Item& item, const std::string& target) {
   const TunedLength& tuned = item.tuned;
-  std::string text =
-      fmt::format("{}, length {}, {}: ", item.named->source, tuned.length, count_text(item.threads, "thread"));
+  std::string text = fmt::format("{}, length {}, {}: ", item.named->source, tuned.length,
+                                 item.threads > 0 ? count_text(item.threads, "thread") : target);
   if (!tuned.error.empty()) return text + tuned.error + "\n";
   const char* state = tuned.reused ? ", known" : tuned.complete ? "" : ", not complete";
   if (tuned.plan == tuned.default_time.plan)
@@ -138,6 +138,9 @@ std::vector<TuneRequest> make_requests(const SpecInput& input, const Arguments& 
 }
 
 Outcome tune(const Arguments& arguments) {
+  if (is_cuda(arguments.target) && !arguments.threads.empty())
+    throw UsageError(fmt::format("--threads: {}: is for cpu targets; {} runs on a device", arguments.threads.front(),
+                                 arguments.target));
   const Interruption interruption;
   SpecInput input = read_specs(arguments.specs);
   Outcome outcome;
@@ -163,9 +166,10 @@ Outcome tune(const Arguments& arguments) {
     std::size_t next = 0;
     for (std::size_t s = 0; s < requests.size(); ++s)
       for (std::size_t l = 0; l < requests[s].lengths.size(); ++l) {
-        const Item item{&input.specs[s], engine.threads(), report.results[next++]};
+        const int threads = is_cuda(arguments.target) ? 0 : engine.threads();
+        const Item item{&input.specs[s], threads, report.results[next++]};
         outcome.json["results"].push_back(to_report(item, arguments.target));
-        outcome.text += to_text(item);
+        outcome.text += to_text(item, arguments.target);
         if (!item.tuned.error.empty() && !report.stopped)
           outcome.failures.push_back(
               {item.named->source, "", fmt::format("length {}: {}", item.tuned.length, item.tuned.error), work_failed});
