@@ -9,8 +9,8 @@
 namespace unstride::cache {
 
 /// Writes a temp file beside `path` and renames it over `path`, so that a reader sees the old file or the new one,
-/// whole, also after a power cut. Without commit(), or after an error, nothing is left. Throws Error, naming path and
-/// reason.
+/// whole, also after a power cut. Without commit(), or after an error, nothing is left. What writers in the same folder
+/// left who were killed an hour ago or more is removed. Throws Error, naming path and reason.
 class BundleOutput {
  public:
   explicit BundleOutput(const std::string& path);

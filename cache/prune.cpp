@@ -101,11 +101,14 @@ std::int64_t prune_entries(int root, bool trust_foreign, const Limits& limits, s
   return removed;
 }
 
+bool is_abandoned(const struct stat& status, std::int64_t now) {
+  const std::int64_t age = now - status.st_mtim.tv_sec;
+  return age > temp_file_age || age < -temp_file_age;
+}
+
 void sweep_temp_files(int root, bool trust_foreign, std::int64_t now) {
   for_each_temp_file(root, trust_foreign, [&](int folder, const char* name, const struct stat& status) {
-    // Far in the future: the clock has jumped back since. A living writer whose file goes tries again.
-    const std::int64_t age = now - status.st_mtim.tv_sec;
-    if (age > temp_file_age || age < -temp_file_age) unlink_same(folder, name, status);
+    if (is_abandoned(status, now)) unlink_same(folder, name, status);
   });
 }
 

@@ -24,7 +24,10 @@ void renew_stamp(int file, const struct stat& status, std::int64_t now);
 /// When a limit is exceeded, removes down to 80 % of both. Entries used meanwhile stay. Returns how many were removed.
 std::int64_t prune_entries(int root, bool trust_foreign, const Limits& limits, std::int64_t now);
 
-/// Removes temp files older than an hour: their writers are dead.
+/// A temp file that nobody wrote to for an hour, or that is as far in the future, as the clock has jumped back since:
+/// its writer is dead.
+bool is_abandoned(const struct stat& status, std::int64_t now);
+/// Removes temp files that are abandoned. A living writer whose file goes tries again.
 void sweep_temp_files(int root, bool trust_foreign, std::int64_t now);
 
 /// Says when to look whether the store has outgrown its limits. Looking reads every folder, so it is not done on each

@@ -129,7 +129,7 @@ class CpuBackend final : public Backend {
   }
 
   PlannedKey key(const LayerSpec& spec, const CompileOptions& options) override {
-    const Planned planned = plan_anywhere(spec, options);
+    const Planned planned = or_lower_level(plan_anywhere(spec, options), options, default_threads());
     return {planned.key, describe(planned)};
   }
 
@@ -214,26 +214,32 @@ class CpuBackend final : public Backend {
     return plan_layer(spec, cpu::target(options.target, spec.math), options.plan, default_threads());
   }
 
-  // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
-  // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
   Planned plan_to_run(const LayerSpec& spec, const CompileOptions& options) {
     const int threads = threads_->threads();
     Planned best = plan_layer(spec, runnable_target(options.target, spec.math), options.plan, threads);
-    if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
-    best.found = context_.cache.find(best.key);
-    if (best.found.entry) return best;
-    const std::string& level = best.problem.target.level;
-    for (const std::string& name : cpu::target_names()) {
-      const plan::CpuTarget target = cpu::target(name, spec.math);
-      if (target.level == level || !cpu::missing_features(target).empty()) continue;
-      Planned lower = plan_layer(spec, target, options.plan, threads);
-      lower.found = context_.cache.find(lower.key);
-      if (!lower.found.entry) continue;
+    const std::string level = best.problem.target.level;
+    Planned planned = or_lower_level(std::move(best), options, threads);
+    if (planned.problem.target.level != level)
       context_.cache.say_once(
           level, fmt::format("mode require: no kernel for {}, which this machine has: one for {} is used, which is "
                              "slower; add 'unstride precompile --target cpu:{}'",
-                             level, target.level, level));
-      return lower;
+                             level, planned.problem.target.level, level));
+    return planned;
+  }
+
+  // Under mode require, "cpu" stands for the best level that the cache has this layer for: a kernel of a lower one is
+  // slower, but gives the same bits, and whoever made the bundle may not have thought of this machine.
+  Planned or_lower_level(Planned best, const CompileOptions& options, int threads) {
+    if (options.target != "cpu" || context_.cache.mode() != CacheMode::require) return best;
+    best.found = context_.cache.find(best.key);
+    if (best.found.entry) return best;
+    const LayerSpec& spec = best.problem.spec;
+    for (const std::string& name : cpu::target_names()) {
+      const plan::CpuTarget target = cpu::target(name, spec.math);
+      if (target.level == best.problem.target.level || !cpu::missing_features(target).empty()) continue;
+      Planned lower = plan_layer(spec, target, options.plan, threads);
+      lower.found = context_.cache.find(lower.key);
+      if (lower.found.entry) return lower;
     }
     return best;
   }
@@ -270,7 +276,8 @@ class CpuBackend final : public Backend {
     return entry;
   }
 
-  // An object from the cache that the linker rejects is a miss like any other: compiled again, once.
+  // An object from the cache that the linker rejects is a miss like any other: compiled again, once, and from the cache
+  // in later processes.
   std::unique_ptr<cpu::LoadedCode> load(const Planned& planned, cache::LayeredCache::Result& object,
                                         CompileInfo& info) {
     try {
@@ -279,8 +286,9 @@ class CpuBackend final : public Backend {
       if (!object.hit || context_.cache.mode() == CacheMode::require) throw;
       context_.cache.reject(planned.key, error.what());
     }
-    object = {std::make_shared<const cache::Entry>(build(planned, info)), false, {}};
-    info.cache = "miss";
+    Planned again = planned;
+    again.found = {};
+    object = look_up_or_build(again, info);
     return jit_.load(object.entry->payload, planned.plan.variants.size());
   }
 

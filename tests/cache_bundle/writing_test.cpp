@@ -2,7 +2,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "bundle_testing.h"
 #include "unstride/error.hpp"
@@ -48,6 +52,32 @@ TEST(BundleWriting, LeavesNothingButTheBundle) {
   writer_of(4).write(folder / "b");
   EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"b"});
   EXPECT_EQ(Bundle::open({.path = folder / "b"})->entries(), 4);
+}
+
+TEST(BundleWriting, RemovesWhatWritersWhoWereKilledLeft) {
+  const TestFolder folder;
+  const auto touch = [&](const std::string& name, int hours) {
+    std::ofstream(folder / name) << "x";
+    std::filesystem::last_write_time(folder / name,
+                                     std::filesystem::file_time_type::clock::now() + std::chrono::hours(hours));
+  };
+  const std::string old = ".unstride-0123456789abcdef.tmp", future = ".unstride-1123456789abcdef.tmp";
+  const std::string fresh = ".unstride-2123456789abcdef.tmp";
+  touch(old, -2);
+  touch(future, 2);
+  touch(fresh, 0);  // its writer may be alive
+  const std::vector<std::string> others = {".unstride-notes.tmp", "0123456789abcdef.tmp", "a.bundle"};
+  for (const std::string& name : others) touch(name, -2);
+  std::filesystem::create_directory(folder / ".unstride-3123456789abcdef.tmp");
+  std::filesystem::last_write_time(folder / ".unstride-3123456789abcdef.tmp",
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  writer_of(3).write(folder / "b");
+  std::vector<std::string> expected = others;
+  expected.insert(expected.end(), {fresh, ".unstride-3123456789abcdef.tmp", "b"});
+  std::vector<std::string> found = names_in(folder.path());
+  std::ranges::sort(expected);
+  std::ranges::sort(found);
+  EXPECT_EQ(found, expected);
 }
 
 TEST(BundleWriting, ReplacingABundleLeavesTheOpenOneItsEntries) {

@@ -73,6 +73,22 @@ TEST_F(LowerLevel, ServesUnderRequireAndIsSaidOnce) {
   EXPECT_NE(log[0].find("--target cpu:x86-64-v4"), std::string::npos) << log[0];
 }
 
+TEST_F(LowerLevel, IsExplainedAsItServes) {
+  const std::string level = "x86-64-v3";
+  const auto target_of = [](const CacheExplanation& explanation) {
+    return std::ranges::find(explanation.fields, "target", &CacheField::label)->value;
+  };
+  const CacheExplanation serves = with_bundle(path, CacheMode::require, &log).explain(layers[0]);
+  EXPECT_TRUE(serves.hit);
+  EXPECT_EQ(serves.where, path);
+  EXPECT_NE(target_of(serves).find(level), std::string::npos) << target_of(serves);
+  // Elsewhere the machine would compile its own, so it is a miss.
+  const CacheExplanation own = with_bundle(path, CacheMode::read_only, &log).explain(layers[0]);
+  EXPECT_FALSE(own.hit);
+  EXPECT_EQ(target_of(own).find(level), std::string::npos) << target_of(own);
+  EXPECT_TRUE(log.empty());
+}
+
 TEST_F(LowerLevel, GivesWayToTheMachinesOwn) {
   bundle_of({low, high});
   const Engine engine = with_bundle(path, CacheMode::require, &log);
