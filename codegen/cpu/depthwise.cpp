@@ -88,14 +88,6 @@ class Rows {
     });
   }
 
-  // Lanes l with 0 <= first + l < end, for any 64-bit numbers.
-  Value* mask(Value* first, Value* end) {
-    Value *none = emit.i64(0), *all = emit.i64(emit.problem.lanes);
-    Value* low = emit.min(emit.max(emit.sub(none, first), none), all);
-    Value* high = emit.min(emit.max(emit.sub(end, first), none), all);
-    return emit.lanes_within(none, low, high);
-  }
-
   Masks masks_at(Value* q, Value* input_length, Value* output_length) {
     Masks masks;
     for (std::int64_t tap = 0; tap < p.max_taps(); ++tap)
@@ -103,10 +95,12 @@ class Rows {
         const std::int64_t delay = delay_of(phase, tap);
         Values& window = masks.inputs[delay];
         for (std::int64_t v = std::ssize(window); v < vectors; ++v)
-          window.push_back(mask(emit.add(q, v * emit.problem.lanes - delay), input_length));
+          window.push_back(
+              emit.lanes_inside(emit.add(q, v * emit.problem.lanes - delay), input_length, emit.problem.lanes));
       }
     for (std::int64_t i = 0; i < vectors * p.stride; ++i)
-      masks.outputs.push_back(mask(emit.add(output_at(q), i * emit.problem.lanes), output_length));
+      masks.outputs.push_back(
+          emit.lanes_inside(emit.add(output_at(q), i * emit.problem.lanes), output_length, emit.problem.lanes));
     return masks;
   }
 

@@ -155,6 +155,13 @@ Value* Emitter::lanes_within(Value* first, Value* low, Value* high) {
                            builder.CreateICmpSLT(index, splat_integer(high)));
 }
 
+Value* Emitter::lanes_inside(Value* first, Value* end, std::int64_t count) {
+  Value *none = i64(0), *all = i64(count);
+  Value* low = min(max(sub(none, first), none), all);
+  Value* high = min(max(sub(end, first), none), all);
+  return lanes_within(none, low, high);
+}
+
 Value* Emitter::masked_load(Value* pointer, Value* mask) {
   return builder.CreateMaskedLoad(vector, pointer, llvm::Align(static_cast<std::uint64_t>(problem.element_bytes())),
                                   mask, llvm::Constant::getNullValue(vector));

@@ -91,6 +91,8 @@ class Emitter {
   llvm::Value* shuffle(llvm::Value* a, llvm::Value* b, std::span<const int> lanes);
   /// Lanes l with low <= first + l < high.
   llvm::Value* lanes_within(llvm::Value* first, llvm::Value* low, llvm::Value* high);
+  /// The first `count` lanes l with 0 <= first + l < end, for any 64-bit numbers.
+  llvm::Value* lanes_inside(llvm::Value* first, llvm::Value* end, std::int64_t count);
   llvm::Value* masked_load(llvm::Value* pointer, llvm::Value* mask);
   void masked_store(llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
   /// f(value) for a vector or an element.

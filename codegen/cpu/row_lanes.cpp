@@ -5,6 +5,8 @@
 #include <llvm/IR/Function.h>
 #include <llvm/IR/IRBuilder.h>
 
+#include <algorithm>
+
 #include "codegen/cpu/tile.h"
 
 namespace unstride::cpu {
@@ -17,33 +19,39 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   Value* end = emit.add(arguments.output, (shape.columns - 1) * stride + run.phases);
   Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
                                          emit.builder.CreateICmpSLE(end, arguments.output_length));
-  const auto for_each_piece = [&](const std::function<void(Value * from, Value * y, Value * output)>& copy) {
+  const auto rows_of = [&](Value* channel, Value* column) {
+    return emit.at_stored(arguments.stage, emit.add(emit.mul(channel, run.phases), emit.mul(column, run.rows)));
+  };
+  const auto y_of = [&](Value* channel, Value* output) {
+    return emit.at_stored(arguments.y, emit.add(emit.mul(channel, arguments.y_pitch), output));
+  };
+  const auto copy_whole_pieces = [&] {
     emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
-      Value* y = emit.at_stored(arguments.y, emit.mul(channel, arguments.y_pitch));
-      Value* rows = emit.at_stored(arguments.stage, emit.mul(channel, run.phases));
       // The matrix unit's tiles have many columns and little else to hide the copies behind.
       const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
       emit.loop(emit.i64(0), emit.i64(shape.columns), unrolled, [&](Value* first) {
         for (std::int64_t i = 0; i < unrolled; ++i) {
           Value* column = emit.add(first, i);
-          copy(emit.at_stored(rows, emit.mul(column, run.rows)), y,
-               emit.add(arguments.output, emit.mul(column, stride)));
+          Value* output = emit.add(arguments.output, emit.mul(column, stride));
+          emit.copy_stored(rows_of(channel, column), y_of(channel, output), run.phases);
         }
       });
     });
   };
-  emit.branch(
-      inside,
-      [&] {
-        for_each_piece([&](Value* from, Value* y, Value* output) {
-          emit.copy_stored(from, emit.at_stored(y, output), run.phases);
+  // Short calls are nothing else, so that what a piece lacks is found once for all channels.
+  const auto copy_what_is_inside = [&] {
+    emit.loop(emit.i64(0), emit.i64(shape.columns), 1, [&](Value* column) {
+      for (std::int64_t done = 0; done < run.phases; done += emit.problem.lanes) {
+        const std::int64_t count = std::min<std::int64_t>(emit.problem.lanes, run.phases - done);
+        Value* output = emit.add(arguments.output, emit.add(emit.mul(column, stride), done));
+        Value* mask = emit.lanes_inside(output, arguments.output_length, count);
+        emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
+          emit.masked_copy_stored(emit.at_stored(rows_of(channel, column), done), y_of(channel, output), mask);
         });
-      },
-      [&] {
-        for_each_piece([&](Value* from, Value* y, Value* output) {
-          call_copy_clamped(emit, shape.copy_clamped, y, from, output, emit.i64(run.phases), arguments.output_length);
-        });
-      });
+      }
+    });
+  };
+  emit.branch(inside, copy_whole_pieces, copy_what_is_inside);
 }
 
 llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
