@@ -90,7 +90,7 @@ std::string compiler_of(const cuda::Nvrtc& nvrtc) {
 // can be read, and compared.
 cache::Key cubin_key(const plan::GpuProblem& problem, const plan::GpuPlan& plan, const std::string& source,
                      const std::string& compiler) {
-  return cache::Key({{"kind", "cuda cubin"},
+  return cache::Key({{"kind", problem.target.is_ptx ? "cuda ptx" : "cuda cubin"},
                      {"spec", to_json(problem.spec)},
                      {"plan", to_string(plan)},
                      {"target", std::string(problem.target.arch)},
@@ -158,6 +158,9 @@ class CudaBackend final : public Backend {
       case Emit::ptx:
         return compile(problem, cuda::generate(problem, choice.plan), cuda::CodeKind::ptx).code;
       case Emit::cubin:
+        if (problem.target.is_ptx)
+          throw ArgumentError(fmt::format("emit: {} has PTX and no cubin, which the driver of each device makes of it",
+                                          problem.target.name));
         return compile(problem, cuda::generate(problem, choice.plan), cuda::CodeKind::cubin).code;
       case Emit::ir:
       case Emit::assembly:
@@ -169,7 +172,8 @@ class CudaBackend final : public Backend {
 
   std::vector<std::string> target_names() const override {
     std::vector<std::string> names = {"cuda"};
-    for (const plan::GpuTarget& target : plan::gpu_targets()) names.emplace_back(target.name);
+    for (const std::span<const plan::GpuTarget> all : {plan::gpu_targets(), plan::ptx_targets()})
+      for (const plan::GpuTarget& target : all) names.emplace_back(target.name);
     return names;
   }
 
@@ -191,11 +195,9 @@ class CudaBackend final : public Backend {
     return native_target(libraries_->device(options.device)->properties());
   }
 
-  static plan::GpuTarget named_target(std::string_view name) {
+  plan::GpuTarget named_target(std::string_view name) const {
     if (const plan::GpuTarget* found = plan::gpu_target(name)) return *found;
-    std::vector<std::string_view> names = {"cuda"};
-    for (const plan::GpuTarget& target : plan::gpu_targets()) names.push_back(target.name);
-    throw TargetError(fmt::format("target: {}: must be one of {}", name, fmt::join(names, ", ")));
+    throw TargetError(fmt::format("target: {}: must be one of {}", name, fmt::join(target_names(), ", ")));
   }
 
   static plan::GpuTarget native_target(const cuda::DeviceProperties& device) {
@@ -206,22 +208,15 @@ class CudaBackend final : public Backend {
                     device.index, device.name, device.major, device.minor));
   }
 
-  static plan::GpuTarget runnable_target(std::string_view name, const cuda::DeviceProperties& device) {
+  plan::GpuTarget runnable_target(std::string_view name, const cuda::DeviceProperties& device) const {
     if (name == "cuda") return native_target(device);
     const plan::GpuTarget target = named_target(name);
-    if (!runs_on(target, device))
+    if (!plan::runs_on(target, device.major, device.minor))
       throw TargetError(
           fmt::format("target: {}: code for it cannot run here: device {} ({}) has compute capability "
                       "{}.{}",
                       name, device.index, device.name, device.major, device.minor));
     return target;
-  }
-
-  // Code runs on later devices of its major version; architecture-specific code ("sm_90a") on its own alone.
-  static bool runs_on(const plan::GpuTarget& target, const cuda::DeviceProperties& device) {
-    const int major = target.compute_capability / 10, minor = target.compute_capability % 10;
-    const bool is_specific = target.arch.ends_with('a');
-    return device.major == major && (is_specific ? device.minor == minor : device.minor >= minor);
   }
 
   struct Chosen {
@@ -262,7 +257,8 @@ class CudaBackend final : public Backend {
     try {
       const auto& devices = libraries_->driver().devices();
       const auto found = std::ranges::find(devices, index, &cuda::DeviceProperties::index);
-      if (found != devices.end() && found->error.empty() && runs_on(target, *found)) device = &*found;
+      if (found != devices.end() && found->error.empty() && plan::runs_on(target, found->major, found->minor))
+        device = &*found;
     } catch (const TargetError&) {  // there is no driver
     }
     std::string compiler = "unknown";
@@ -302,6 +298,9 @@ class CudaBackend final : public Backend {
     return result;
   }
 
+  static cuda::CodeKind loadable(const plan::GpuTarget& target) {
+    return target.is_ptx ? cuda::CodeKind::ptx : cuda::CodeKind::cubin;
+  }
   cuda::NvrtcResult compile(const plan::GpuProblem& problem, const std::string& source, cuda::CodeKind kind) const {
     std::vector<cuda::NamedText> headers;
     for (const cuda::Header& header : cuda::headers()) headers.push_back({header.name, header.text});
@@ -315,7 +314,7 @@ class CudaBackend final : public Backend {
   cache::Entry build(const Planned& planned, CompileInfo& info) {
     Stopwatch watch;
     ++context_.counters.compilations;
-    cuda::NvrtcResult made = compile(planned.problem, planned.source, cuda::CodeKind::cubin);
+    cuda::NvrtcResult made = compile(planned.problem, planned.source, loadable(planned.problem.target));
     info.compile_ms = watch.lap();
     cache::Entry entry;
     entry.payload = std::move(made.code);
@@ -371,7 +370,7 @@ class CudaBackend final : public Backend {
   BackendContext context_;
   TunedPlans tuned_;
   CompiledCubins tuned_code_{[this](const plan::GpuProblem& problem, const plan::GpuPlan& plan) {
-    return compile(problem, cuda::generate(problem, plan), cuda::CodeKind::cubin).code;
+    return compile(problem, cuda::generate(problem, plan), loadable(problem.target)).code;
   }};
 };
 
@@ -424,13 +423,15 @@ std::vector<TargetInfo> CudaBackend::targets() {
     native.compiles = target && std::ranges::count(known, target->compute_capability) > 0;
   }
   result.push_back(std::move(native));
-  for (const plan::GpuTarget& target : plan::gpu_targets()) {
-    TargetInfo info{.name = std::string(target.name), .description = compiler};
-    info.compiles = std::ranges::count(known, target.compute_capability) > 0;
-    info.runs = std::ranges::any_of(devices, [&](const auto& device) { return runs_on(target, device); });
-    if (!info.compiles && !known.empty()) info.description += " has no code for it";
-    result.push_back(std::move(info));
-  }
+  for (const std::span<const plan::GpuTarget> all : {plan::gpu_targets(), plan::ptx_targets()})
+    for (const plan::GpuTarget& target : all) {
+      TargetInfo info{.name = std::string(target.name), .description = compiler};
+      info.compiles = std::ranges::count(known, target.compute_capability) > 0;
+      info.runs = std::ranges::any_of(
+          devices, [&](const auto& device) { return plan::runs_on(target, device.major, device.minor); });
+      if (!info.compiles && !known.empty()) info.description += " has no code for it";
+      result.push_back(std::move(info));
+    }
   return result;
 }
 

@@ -116,7 +116,7 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
       tile.blocks_per_multiprocessor = std::clamp(resident, 1, 512 / tile.threads());
       if (!why_illegal(problem, tile).empty()) continue;
       for (const int splits : enumerated_splits) {
-        if (splits > 1 && 2 * splits > tile.chunks(problem.layer)) break;
+        if (splits > 1 && std::int64_t{2} * splits > tile.chunks(problem.layer)) break;
         tile.splits = splits;
         tiles.emplace_back(tile);
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace unstride::plan {
 
@@ -95,23 +96,57 @@ constexpr std::array targets = {
               .has_bulk_copies = true},
 };
 
+// The names of PTX for a row: static, as GpuTarget's are.
+constexpr std::array ptx_names = {"cuda:compute_75", "cuda:compute_80",  "cuda:compute_86",
+                                  "cuda:compute_89", "cuda:compute_100", "cuda:compute_120"};
+
+std::vector<GpuTarget> make_ptx_targets() {
+  std::vector<GpuTarget> result;
+  for (GpuTarget target : targets) {
+    const auto same = [&](std::string_view name) { return name.ends_with(target.arch.substr(target.arch.find('_'))); };
+    const auto* name = std::ranges::find_if(ptx_names, same);
+    if (name == ptx_names.end()) continue;
+    target.name = *name;
+    target.arch = target.name.substr(target.name.find(':') + 1);
+    target.is_ptx = true;
+    result.push_back(target);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::span<const GpuTarget> gpu_targets() {
   return targets;
 }
 
+std::span<const GpuTarget> ptx_targets() {
+  static const std::vector<GpuTarget> made = make_ptx_targets();
+  return made;
+}
+
 const GpuTarget* gpu_target(std::string_view name) {
-  const auto* found = std::ranges::find(targets, name, &GpuTarget::name);
-  return found == targets.end() ? nullptr : found;
+  for (const std::span<const GpuTarget> all : {gpu_targets(), ptx_targets()})
+    for (const GpuTarget& target : all)
+      if (target.name == name) return &target;
+  return nullptr;
+}
+
+bool runs_on(const GpuTarget& target, int major, int minor) {
+  const int device = 10 * major + minor;
+  if (target.is_ptx) return device >= target.compute_capability;
+  if (target.arch.ends_with('a')) return device == target.compute_capability;
+  return device / 10 == target.compute_capability / 10 && device >= target.compute_capability;
 }
 
 const GpuTarget* gpu_target_for(int major, int minor) {
-  const GpuTarget* result = nullptr;
-  for (const GpuTarget& target : targets)
-    if (target.compute_capability / 10 == major && target.compute_capability % 10 <= minor) result = &target;
-  // Code for sm_90a runs on 9.0 alone.
-  return result != nullptr && result->has_wgmma && minor != result->compute_capability % 10 ? nullptr : result;
+  for (const std::span<const GpuTarget> all : {gpu_targets(), ptx_targets()}) {
+    const GpuTarget* newest = nullptr;
+    for (const GpuTarget& target : all)
+      if (runs_on(target, major, minor)) newest = &target;
+    if (newest) return newest;
+  }
+  return nullptr;
 }
 
 }  // namespace unstride::plan

@@ -100,7 +100,7 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
                            .blocks_per_multiprocessor = blocks};
             if (!choose_stages(problem, tile)) continue;
             for (const int splits : enumerated_splits) {
-              if (splits > 1 && 2 * splits > tile.products().chunks(problem.layer)) break;
+              if (splits > 1 && std::int64_t{2} * splits > tile.products().chunks(problem.layer)) break;
               tile.splits = splits;
               if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
             }

@@ -165,7 +165,8 @@ struct EngineOptions {
 
 struct CompileOptions {
   /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512), "cpu:x86-64-v4+amx-bf16" (and,
-  /// for fast math, AMX); "cuda" (the machine's NVIDIA GPU), "cuda:sm_90a" and others, which `Engine::targets` lists.
+  /// for fast math, AMX); "cuda" (the machine's NVIDIA GPU), "cuda:sm_90a" and others, "cuda:compute_80" and others
+  /// (PTX, of which the driver of a later GPU makes its code), which `Engine::targets` lists.
   std::string target = "cpu";
   /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
   std::string plan = {};
@@ -207,8 +208,8 @@ class UNSTRIDE_API Engine {
   CacheCheck cache_check(bool remove_corrupt);                                 ///< reads every byte
   std::int64_t cache_prune(std::int64_t max_bytes, std::int64_t max_entries);  ///< to 80 % of these; entries removed
   std::int64_t cache_clear();                                                  ///< entries removed; bundles stay
-  /// The payload of an entry: for CPUs a relocatable ELF object, for GPUs a cubin. Throws ArgumentError when there is
-  /// no such key.
+  /// The payload of an entry: for CPUs a relocatable ELF object, for GPUs a cubin or PTX. Throws ArgumentError when
+  /// there is no such key.
   std::string cache_extract(const std::string& key) const;
 
   EngineStatistics statistics() const;

@@ -55,7 +55,7 @@ class CudaKernel {
 
  private:
   struct Call {
-    std::size_t variant;
+    std::size_t variant = 0;
     plan::GpuLaunch launch;
   };
   Call call(std::int64_t batch, std::int64_t columns) const;

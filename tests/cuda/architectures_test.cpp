@@ -176,6 +176,29 @@ INSTANTIATE_TEST_SUITE_P(Nvrtc, Architectures,
                                            "cuda:sm_100", "cuda:sm_120"),
                          [](const auto& target) { return target.param.substr(5); });
 
+// What the driver of a newer device makes its code of. Products and sums say how they round: the driver must not fuse
+// them, so that the bits are those of every other target.
+TEST(PtxOnNvrtc, IsMadeForEveryArchitectureAndLeavesTheDriverNothingToFuse) {
+  const Engine engine({.threads = 1, .cache = {.mode = CacheMode::off}});
+  int made = 0;
+  for (const TargetInfo& target : engine.targets()) {
+    if (!target.name.starts_with("cuda:compute_") || !target.compiles) continue;
+    ++made;
+    LayerSpec layer{.in_channels = 24, .out_channels = 20, .kernel_size = 7, .stride = 3};
+    layer.prologue = layer.epilogue = {Activation::Op::leaky_relu, 0.1};
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16}) {
+      layer.dtype = dtype;
+      const std::string ptx = engine.emit(layer, Emit::ptx, {.target = target.name});
+      const std::string number = target.name.substr(target.name.find('_') + 1);
+      EXPECT_NE(ptx.find(".target sm_" + number + "\n"), ptx.npos) << target.name;
+      EXPECT_NE(ptx.find("mul.rn.f"), ptx.npos) << target.name;
+      for (const char* free : {"mul.f", "add.f", "sub.f", "mad.f"})
+        EXPECT_EQ(ptx.find(free), ptx.npos) << target.name << ": " << free;
+    }
+  }
+  if (made == 0) GTEST_SKIP() << "NOT COMPILED: no NVRTC";
+}
+
 TEST(CorpusOnNvrtc, LayersOfEveryModelCompileWithoutSpills) {
   if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
   std::vector<LayerSpec> layers;

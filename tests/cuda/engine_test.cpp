@@ -315,6 +315,36 @@ struct OnDevice {
   PackedWeights weights;
 };
 
+TEST_F(CudaEngine, ADeviceNewerThanAllThatAreKnownGetsPtx) {
+  fake_driver().devices[0].major = 13;
+  const Engine it = engine();
+  const OnDevice layer(it, small_layer(), 1, 50);
+  layer.run();
+  EXPECT_EQ(fake_driver().launches.size(), 1u);
+  EXPECT_TRUE(layer.kernel.info().target.starts_with("cuda:compute_120")) << layer.kernel.info().target;
+  ASSERT_EQ(fake_nvrtc().compilations.size(), 1u);
+  EXPECT_EQ(fake_nvrtc().compilations[0].options.back(), "--gpu-architecture=compute_120");
+  EXPECT_EQ(engine().compile(small_layer(), {.target = "cuda"}).info().cache, "hit");
+  EXPECT_EQ(it.cache_extract(it.cache_entries().at(0).key), it.emit(small_layer(), Emit::ptx, {.target = "cuda"}));
+  EXPECT_EQ(cuda_info(it).devices.at(0).target, "cuda:compute_120");
+  const std::string error =
+      error_of<ArgumentError>([&] { it.emit(small_layer(), Emit::cubin, {.target = "cuda:compute_120"}); });
+  EXPECT_NE(error.find("has PTX and no cubin"), std::string::npos) << error;
+}
+
+TEST_F(CudaEngine, PtxThatIsNamedRunsOnLaterDevicesAndNotOnEarlierOnes) {
+  const Engine it = engine();  // the device is a 9.0
+  EXPECT_EQ(it.compile(small_layer(), {.target = "cuda:compute_80"}).info().cache, "miss");
+  EXPECT_EQ(it.precompile(small_layer(), {.target = "cuda:sm_80"}).cache, "miss") << "a cubin is another entry";
+  const std::string error = error_of<TargetError>([&] { it.compile(small_layer(), {.target = "cuda:compute_100"}); });
+  EXPECT_NE(error.find("compute capability 9.0"), std::string::npos) << error;
+  for (const TargetInfo& info : it.targets())
+    if (info.name.starts_with("cuda:compute_")) {
+      EXPECT_TRUE(info.compiles) << info.name;
+      EXPECT_EQ(info.runs, std::stoi(info.name.substr(info.name.find('_') + 1)) <= 90) << info.name;
+    }
+}
+
 TEST_F(CudaEngine, ARunIsOneLaunchWithTheCallsArguments) {
   const Engine it = engine();
   const OnDevice layer(it, small_layer(), 3, 50);

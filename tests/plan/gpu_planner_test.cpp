@@ -253,7 +253,7 @@ TEST(GpuProblem, RefusesLayersThatKernelsCannotCount) {
   EXPECT_THROW(GpuProblem(layer(std::int64_t{1} << 20, 1, 2048, 1), hopper()), SpecError);
 }
 
-TEST(GpuTarget, CodeRunsOnDevicesOfItsMajorVersionThatAreNotOlder) {
+TEST(GpuTarget, DevicesGetMachineCodeOfTheirMajorVersionAndOthersPtx) {
   const auto name = [](int major, int minor) {
     const GpuTarget* target = gpu_target_for(major, minor);
     return target == nullptr ? "none" : std::string(target->name);
@@ -264,10 +264,26 @@ TEST(GpuTarget, CodeRunsOnDevicesOfItsMajorVersionThatAreNotOlder) {
   EXPECT_EQ(name(8, 7), "cuda:sm_86");
   EXPECT_EQ(name(8, 9), "cuda:sm_89");
   EXPECT_EQ(name(9, 0), "cuda:sm_90a");
-  EXPECT_EQ(name(9, 1), "none");
+  EXPECT_EQ(name(9, 1), "cuda:compute_89") << "neither code nor PTX for sm_90a runs there";
   EXPECT_EQ(name(10, 3), "cuda:sm_100");
   EXPECT_EQ(name(12, 1), "cuda:sm_120");
-  EXPECT_EQ(name(11, 0), "none");
+  EXPECT_EQ(name(11, 0), "cuda:compute_100");
+  EXPECT_EQ(name(13, 0), "cuda:compute_120");
+}
+
+TEST(GpuTarget, PtxIsThatOfEveryArchitectureThatIsNotSpecific) {
+  std::vector<std::string> names;
+  for (const GpuTarget& target : ptx_targets()) {
+    names.emplace_back(target.name);
+    EXPECT_EQ("cuda:" + std::string(target.arch), target.name);
+    EXPECT_EQ(gpu_target(target.name), &target);
+    EXPECT_FALSE(target.has_wgmma);
+    const int major = target.compute_capability / 10, minor = target.compute_capability % 10;
+    EXPECT_TRUE(runs_on(target, major, minor) && runs_on(target, major + 1, 0));
+    EXPECT_FALSE(runs_on(target, major - 1, 9));
+  }
+  const auto specific = std::ranges::count_if(gpu_targets(), [](const auto& t) { return t.arch.ends_with('a'); });
+  EXPECT_EQ(std::ssize(names), std::ssize(gpu_targets()) - specific);
 }
 
 // The kernels' constants against the host's, which tests/plan/polyphase_test.cpp checks by brute force.
