@@ -247,8 +247,8 @@ class CudaBackend final : public Backend {
     else
       compiler = compiler_of(libraries_->nvrtc());
     cache::Key key = cubin_key(problem, chosen.plan, source, compiler);
-    return {std::move(problem), std::move(chosen.plan),   std::move(source),      std::move(compiler),
-            std::move(key),     std::move(chosen.source), std::move(chosen.tuned)};
+    return {problem,        std::move(chosen.plan),   std::move(source),      std::move(compiler),
+            std::move(key), std::move(chosen.source), std::move(chosen.tuned)};
   }
 
   // What measurements are compared by. Neither a device nor a compiler is needed to look them up.

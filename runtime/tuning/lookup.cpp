@@ -42,8 +42,8 @@ std::optional<std::int64_t> columns_of(const LayerSpec& spec, std::int64_t lengt
 // A measured length; `plan` is what won there, and nothing where what lies below stays.
 template <typename Plan>
 struct Point {
-  const Choice* choice;
-  TunedColumns columns;
+  const Choice* choice = nullptr;
+  TunedColumns columns = {};
   std::optional<Plan> plan;
 };
 
@@ -83,8 +83,7 @@ template <typename Plan>
 std::vector<std::int64_t> ends_of(std::vector<std::int64_t> ends, const std::vector<Point<Plan>>& points) {
   for (const Point<Plan>& point : points) ends.insert(ends.end(), {point.columns.above, point.columns.most});
   std::ranges::sort(ends);
-  const auto twice = std::ranges::unique(ends);
-  ends.erase(twice.begin(), twice.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
   std::erase_if(ends, [](std::int64_t end) { return end < 1; });
   return ends;
 }
@@ -125,8 +124,8 @@ std::vector<Choice> select(std::vector<Choice> choices, const Wanted& wanted) {
     if (a.unit.length != b.unit.length) return a.unit.length < b.unit.length;
     return worth(a, wanted) > worth(b, wanted);
   });
-  const auto rest = std::ranges::unique(choices, {}, [](const Choice& choice) { return choice.unit.length; });
-  choices.erase(rest.begin(), rest.end());
+  const auto same_length = [](const Choice& a, const Choice& b) { return a.unit.length == b.unit.length; };
+  choices.erase(std::unique(choices.begin(), choices.end(), same_length), choices.end());
   return choices;
 }
 

@@ -43,8 +43,8 @@ double parse_duration(const std::string& text) {
 
 // One result, and the engine's threads it is for; 0: it is for a device.
 struct Item {
-  const NamedSpec* named;
-  int threads;
+  const NamedSpec* named = nullptr;
+  int threads = 0;
   TunedLength tuned;
 
   double gflops(double seconds) const {
