@@ -17,7 +17,7 @@ using llvm::Value;
 
 namespace {
 
-constexpr std::int64_t square = 16;  // columns, and pairs of channels
+constexpr int square = 16;  // columns, and pairs of channels
 
 // Lane c of row r to lane r of row c, by zipping the first half of the rows with the second, four times: each rotates
 // the eight bits of (row, lane) by one.

@@ -67,7 +67,8 @@ bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
 
 // LLVM starts the next loads early: without registers to spare it spills (tests/kernels/emitted_code_test.cpp).
 bool is_comfortable(const CpuProblem& problem, const RowLanes& tile) {
-  const int spare = tile.vectors > 2 ? 2 : 1;
+  const bool one_broadcast_each = tile.vectors == 1 && !problem.target.embedded_broadcast;
+  const int spare = tile.vectors > 2 || one_broadcast_each ? 2 : 1;
   return registers(problem, tile) + spare <= problem.target.vector_registers;
 }
 

@@ -19,7 +19,7 @@ std::unique_ptr<void, std::function<void(void*)>> make(const Device& device,
   device.api().check(create(&handle, flags), call);
   return {handle, [&device, destroy](void* made) {
             try {
-              const Device::Current current(device);
+              const Device::Current while_destroying(device);
               destroy(static_cast<Handle>(made));
             } catch (const Error&) {  // the process ends and the driver is gone already
             }
