@@ -17,7 +17,7 @@ using llvm::Value;
 
 namespace {
 
-constexpr int square = 16;  // columns, and pairs of channels
+constexpr std::int64_t square = 16;  // columns, and pairs of channels
 
 // Lane c of row r to lane r of row c, by zipping the first half of the rows with the second, four times: each rotates
 // the eight bits of (row, lane) by one.
@@ -27,8 +27,8 @@ Values transposed(Emitter& emit, Values rows) {
     for (std::size_t i = 0; i < square / 2; ++i)
       for (int half = 0; half < 2; ++half) {
         std::array<int, square> mask{};
-        for (int lane = 0; lane < square; ++lane)
-          mask[static_cast<std::size_t>(lane)] = lane % 2 * square + half * (square / 2) + lane / 2;
+        for (int lane = 0; lane < int{square}; ++lane)
+          mask[static_cast<std::size_t>(lane)] = lane % 2 * int{square} + half * int{square / 2} + lane / 2;
         zipped.push_back(emit.shuffle(rows[i], rows[i + square / 2], mask));
       }
     rows = zipped;
