@@ -1,4 +1,6 @@
 // The fake NVML: see fakes.h.
+#include <mutex>
+
 #include "tests/cuda/fakes.h"
 
 using unstride::testing::FakeNvml;
@@ -6,6 +8,7 @@ using unstride::testing::FakeNvml;
 namespace {
 
 FakeNvml state;
+std::mutex starting;  // NVML may be started and shut down by any thread
 
 }  // namespace
 
@@ -16,10 +19,12 @@ FakeNvml* unstride_fake_state() {
 }
 
 int nvmlInit_v2() {
+  const std::scoped_lock lock(starting);
   if (state.init_result == 0) ++state.started;
   return state.init_result;
 }
 int nvmlShutdown() {
+  const std::scoped_lock lock(starting);
   --state.started;
   return 0;
 }
