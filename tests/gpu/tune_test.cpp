@@ -62,7 +62,7 @@ TEST_F(GpuTune, AKernelOfSeveralStrategiesGivesEachItsWeights) {
   };
   const std::vector<float> expected = GpuCall<float>(data, {.target = "cuda", .plan = first_tile("depthwise")})();
   for (const std::string& plan : {first_tile("ffma") + "; columns=1..1000000: " + first_tile("depthwise"),
-                                 first_tile("depthwise") + "; columns=1..1000000: " + first_tile("ffma")})
+                                  first_tile("depthwise") + "; columns=1..1000000: " + first_tile("ffma")})
     EXPECT_TRUE(same_bits(GpuCall<float>(data, {.target = "cuda", .plan = plan})(), expected)) << plan;
 }
 
