@@ -1,7 +1,7 @@
 // The comparison as a table: a line a case as it is measured, and what they come to.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "unstride/spec.hpp"

@@ -157,14 +157,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double input_words = static_cast<double>(tile.input_words(problem.layer)) / tile.stage_slabs();
   const double from_l2 = 4 * blocks / tile.splits * static_cast<double>(packed.slabs(problem.layer)) *
                          (128.0 * tile.row_groups() * taps + input_words);
-  const double traffic =
-      static_cast<double>(problem.element_bytes()) *
-      (static_cast<double>(batch * columns) *
-           static_cast<double>(problem.spec.in_channels + problem.spec.out_channels * problem.spec.stride) +
-       static_cast<double>(problem.spec.weight_count()));
-  const double l2_gigabytes = 24.0 * target.multiprocessors * target.gigahertz;
-  return 2.0 + std::max({cycles / target.gigahertz / 1e3, from_l2 / l2_gigabytes / 1e3,
-                         traffic / target.memory_gigabytes / 1e3});
+  return launch_microseconds(problem, batch, columns, cycles, from_l2);
 }
 
 std::string weight_layout(const GpuProblem&, const GpuTile& tile) {

@@ -138,14 +138,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   if (rest > 0) cycles += cycles_of(std::max(1.0, rest / target.multiprocessors));
 
   const double from_l2 = 4 * blocks * chunks * static_cast<double>(tile.stage_words(problem.layer));
-  const double traffic =
-      static_cast<double>(problem.element_bytes()) *
-      (static_cast<double>(batch * columns) *
-           static_cast<double>(problem.spec.in_channels + problem.spec.out_channels * problem.spec.stride) +
-       static_cast<double>(problem.spec.weight_count()));
-  const double l2_gigabytes = 24.0 * target.multiprocessors * target.gigahertz;
-  return 2.0 + std::max({cycles / target.gigahertz / 1e3, from_l2 / l2_gigabytes / 1e3,
-                         traffic / target.memory_gigabytes / 1e3});
+  return launch_microseconds(problem, batch, columns, cycles, from_l2);
 }
 
 std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
