@@ -17,8 +17,7 @@ CallCost call_cost(const CpuProblem& problem, const CpuPlan& plan, std::int64_t 
   cost.block = whole - cost.column * static_cast<double>(most);
   // Each block has all weights come again, from the second-level cache or from beyond it, where threads that do so at
   // once wait for each other.
-  const std::int64_t weights = problem.spec.weight_count() / problem.spec.groups * problem.element_bytes();
-  cost.block += static_cast<double>(weights) / (weights_in_l2(problem) ? 13 : 7);
+  cost.block += static_cast<double>(weight_bytes_of_a_group(problem)) / (weights_in_l2(problem) ? 13 : 7);
   cost.packing = std::min(packing_cycles(problem, plan) / static_cast<double>(plan.strip), cost.column);
   return cost;
 }

@@ -110,6 +110,10 @@ void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_column
   if (plan.column_block > 0) plans.push_back(plan);
 }
 
+std::int64_t weight_bytes_of_a_group(const CpuProblem& problem) {
+  return problem.spec.weight_count() / problem.spec.groups * problem.element_bytes();
+}
+
 double revisits(const CpuProblem& problem, const CpuPlan& plan) {
   return static_cast<double>(support::ceil_div(problem.in_channels(), plan.channel_block) - 1);
 }
@@ -131,7 +135,7 @@ ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, st
 }
 
 bool weights_in_l2(const CpuProblem& problem) {
-  return problem.spec.weight_count() / problem.spec.groups * problem.element_bytes() <= problem.target.l2_bytes / 2;
+  return weight_bytes_of_a_group(problem) <= problem.target.l2_bytes / 2;
 }
 
 double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
@@ -139,15 +143,22 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   if (weights_in_l2(problem)) return cycles;
   const double bytes = static_cast<double>(problem.in_channels() * run.taps * run.rows * problem.element_bytes());
   const double visits = std::ceil(static_cast<double>(columns) / static_cast<double>(plan.column_block));
-  // Weights of a channel block that leave the panel no room in the second-level cache are waited for, and so is it.
+  // Weights of a channel block that leave no room in the second-level cache are waited for: to the panel, which is then
+  // waited for too, or to the next block's weights, which tiles ask for.
   const std::int64_t block_channels = std::min(problem.in_channels(), plan.channel_block);
-  const std::int64_t panel_columns = std::min(columns, plan.column_block);
-  const std::int64_t block_bytes = block_channels * (run.taps * run.rows + panel_columns) * problem.element_bytes();
-  if (column_tiles > 1 && block_bytes > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
-  // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core. Several column
-  // tiles stop it after each row tile; then it pays to ask while the row tile before is computed.
-  if (column_tiles <= 1) return std::max(cycles, bytes / (plan.prefetch == Prefetch::weights ? 6 : 8));
-  if (plan.prefetch == Prefetch::weights) return std::max(1.04 * cycles, visits * bytes / 7);
+  const std::int64_t weight_bytes = block_channels * run.taps * run.rows * problem.element_bytes();
+  const std::int64_t panel_bytes =
+      block_channels * std::min(columns, plan.column_block) * problem.element_bytes();
+  const bool asks = plan.prefetch == Prefetch::weights;
+  const std::int64_t beside = std::max(panel_bytes, asks ? weight_bytes : 0);
+  if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
+  // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core, as long as it
+  // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
+  // stream after each row tile; then it pays to ask while the row tile before is computed.
+  if (column_tiles <= 1 && !asks)
+    return weight_bytes_of_a_group(problem) <= 2 * third_level_bytes ? std::max(cycles, bytes / 8) : cycles + bytes / 6;
+  if (column_tiles <= 1) return std::max(1.04 * cycles, bytes / (weight_bytes <= problem.target.l2_bytes / 8 ? 8 : 6));
+  if (asks) return std::max(1.04 * cycles, visits * bytes / 7);
   return cycles + visits * bytes / 2;
 }
 

@@ -88,6 +88,7 @@ struct ExpectedTiles {
 };
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns);
 
+std::int64_t weight_bytes_of_a_group(const CpuProblem& problem);
 /// Whether the packed weights of one group stay in half of the second-level cache.
 bool weights_in_l2(const CpuProblem& problem);
 /// Predicted cycles of one row tile with so many columns in so many column tiles, which take `cycles` once the weights

@@ -1,4 +1,4 @@
-// Memory that starts on a cache line, as vector loads and packed panels want it.
+// Memory that starts on a cache line, as vector loads and packed panels want it; on huge pages where it fills some.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace unstride::cpu {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::int64_t bytes)
-      : memory_(::operator new(static_cast<std::size_t>(bytes), alignment)), bytes_(bytes) {}
+  /// Throws std::bad_alloc.
+  explicit AlignedBuffer(std::int64_t bytes);
 
   void swap(AlignedBuffer& other) noexcept {
     memory_.swap(other.memory_);
@@ -23,11 +23,11 @@ class AlignedBuffer {
   std::int64_t size() const noexcept { return bytes_; }
 
  private:
-  static constexpr std::align_val_t alignment{64};
   struct Free {
+    std::align_val_t alignment;
     void operator()(void* memory) const { ::operator delete(memory, alignment); }
   };
-  std::unique_ptr<void, Free> memory_;
+  std::unique_ptr<void, Free> memory_{nullptr, Free{}};
   std::int64_t bytes_ = 0;
 };
 
