@@ -199,10 +199,8 @@ class Driver {
         Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
         Value* whole =
             emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);
-        if (geometry.tail_reach < geometry.tile_columns) {
-          Value* covered = emit.builder.CreateICmpSLE(emit.sub(columns, whole), emit.i64(geometry.tail_reach));
-          whole = emit.add(whole, emit.builder.CreateSelect(covered, emit.i64(0), emit.i64(geometry.tile_columns)));
-        }
+        Value* covered = emit.builder.CreateICmpSLE(emit.sub(columns, whole), emit.i64(geometry.tail_reach));
+        whole = emit.add(whole, emit.builder.CreateSelect(covered, emit.i64(0), emit.i64(geometry.tile_columns)));
         Value* tails = emit.add(strip, whole);
         column_tiles(origin, functions.whole, strip, tails, geometry.tile_columns);
         column_tiles(origin, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);

@@ -10,6 +10,7 @@ struct CallCost {
   double block = 0;    ///< of a column block of any width: its tail tiles, weights on their way
   double column = 0;   ///< of each column
   double packing = 0;  ///< the part of `column` that each row chunk repeats
+  double end = 0;      ///< the part of `block` that each row chunk repeats, for each end of the input that is in it
 };
 
 /// Of calls with at most so many columns.

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
+
+#include "codegen/plan/cpu_variants.h"
 
 namespace unstride::plan {
 
@@ -48,50 +49,6 @@ KernelPlan given_plan(const CpuProblem& problem, std::string_view text) {
   return plan;
 }
 
-// Calls of so many columns at most, and numbers of columns that stand for them.
-struct Range {
-  std::int64_t most_columns;
-  std::vector<std::int64_t> samples;
-};
-
-// From more than the caches hold to few columns, where tiles are mostly empty.
-std::vector<Range> ranges(const CpuProblem& problem) {
-  const std::int64_t second = columns_within(problem, problem.target.l2_bytes * 3 / 4);
-  const std::int64_t third = columns_within(problem, third_level_bytes);
-  const std::int64_t half = std::max(third / 2, nominal_columns), far = std::max(8 * third, 4 * nominal_columns);
-  std::vector<Range> result = {{Variant::any, {half, half + 1, far}}};
-  if (second > 128) result.push_back({second, {std::min(second / 2, nominal_columns), second / 2 + 1, second}});
-  result.insert(result.end(), {{65, {20, 29, 38, 47, 56, 65}}, {17, {7, 9, 11, 13, 15, 17}}, {5, {1, 2, 3, 4, 5}}});
-  return result;
-}
-
-// A variant is worth its code where it is predicted to save so much.
-constexpr double worthwhile = 0.8;
-
-KernelPlan cheapest(const CpuProblem& problem, std::span<const Candidate> candidates) {
-  KernelPlan result;
-  for (const Range& range : ranges(problem)) {
-    // The sample that matters most to people is not known: each counts alike, whatever its size.
-    const auto cost = [&](const CpuPlan& plan) {
-      double sum = 0;
-      for (const std::int64_t columns : range.samples)
-        sum += strategy_of(plan).predict(problem, plan, columns) / static_cast<double>(columns);
-      return sum;
-    };
-    const CpuPlan* best = nullptr;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Candidate& candidate : candidates) {
-      const double c = cost(candidate.plan);
-      if (c < least) best = &candidate.plan, least = c;
-    }
-    if (result.variants.empty())
-      result = *best;
-    else if (least < worthwhile * cost(result.variants.front().plan))
-      result.variants.insert(result.variants.begin(), {*best, range.most_columns});
-  }
-  return result;
-}
-
 }  // namespace
 
 PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
@@ -109,7 +66,7 @@ PlanChoice choose_plan(const CpuProblem& problem, std::string_view wanted) {
   if (!known) parse_plan(wanted);  // says which strategies there are
   if (choice.candidates.empty()) throw ArgumentError(fmt::format("plan: {} cannot compute this layer", wanted));
   std::ranges::stable_sort(choice.candidates, {}, &Candidate::predicted_cycles);
-  choice.plan = cheapest(problem, choice.candidates);
+  choice.plan = cheapest_variants(problem, choice.candidates);
   return choice;
 }
 

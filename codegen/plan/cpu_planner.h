@@ -5,23 +5,15 @@
 #include <string_view>
 #include <vector>
 
-#include "codegen/plan/cpu_strategy.h"
+#include "codegen/plan/cpu_variants.h"
 #include "codegen/plan/kernel_plan.h"
 
 namespace unstride::plan {
-
-struct Candidate {
-  CpuPlan plan;
-  double predicted_cycles = 0;  ///< for one group at nominal_columns
-};
 
 struct PlanChoice {
   KernelPlan plan;
   std::vector<Candidate> candidates;  ///< at nominal_columns, best first; empty when the plan was given whole
 };
-
-/// The length that candidates are listed for.
-inline constexpr std::int64_t nominal_columns = 1024;
 
 /// A plan for calls of few columns, and others for more where they are predicted to be faster by enough to be worth
 /// their code. wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when

@@ -32,7 +32,7 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   weights.in_channels = weights.packed_channels = problem.in_channels();
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
-  tail_reach = tile_columns / tail_columns * tail_columns;
+  tail_reach = plan::tail_reach(tile_columns, tail_columns);
   overhang = std::max(tail_columns, tile_columns - tail_reach) - 1;
 
   panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
@@ -118,18 +118,21 @@ double revisits(const CpuProblem& problem, const CpuPlan& plan) {
   return static_cast<double>(support::ceil_div(problem.in_channels(), plan.channel_block) - 1);
 }
 
+std::int64_t tail_reach(std::int64_t tile_columns, std::int64_t tail_columns) {
+  return (tile_columns - 1) / tail_columns * tail_columns;
+}
+
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns) {
-  const std::int64_t tails_at_most = tile_columns / tail_columns, tail_reach = tails_at_most * tail_columns;
+  const std::int64_t reach = tail_reach(tile_columns, tail_columns), tails_at_most = reach / tail_columns;
   if (columns < 4 * tile_columns) {
     const std::int64_t whole = columns / tile_columns, rest = columns % tile_columns;
-    if (rest > tail_reach) return {static_cast<double>(whole + 1), 0};
+    if (rest > reach) return {static_cast<double>(whole + 1), 0};
     return {static_cast<double>(whole), static_cast<double>(support::ceil_div(rest, tail_columns))};
   }
   // The rest is 0 to tile_columns - 1, each as likely as the others.
   const auto width = static_cast<double>(tile_columns);
-  const std::int64_t rests_of_whole = std::max<std::int64_t>(0, tile_columns - 1 - tail_reach);
-  const std::int64_t tails_of_all =
-      tail_columns * tails_at_most * (tails_at_most + 1) / 2 - (tail_reach == tile_columns ? tails_at_most : 0);
+  const std::int64_t rests_of_whole = tile_columns - 1 - reach;
+  const std::int64_t tails_of_all = tail_columns * tails_at_most * (tails_at_most + 1) / 2;
   return {(static_cast<double>(columns) - (width - 1) / 2 + static_cast<double>(rests_of_whole)) / width,
           static_cast<double>(tails_of_all) / width};
 }
@@ -137,6 +140,15 @@ ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, st
 bool weights_in_l2(const CpuProblem& problem) {
   return weight_bytes_of_a_group(problem) <= problem.target.l2_bytes / 2;
 }
+
+namespace {
+
+// What computing hides of a stream, or the stream of computing: nearly all.
+double overlapped(double computing, double streaming) {
+  return std::max(computing, streaming) + std::min(computing, streaming) / 8;
+}
+
+}  // namespace
 
 double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
                         double column_tiles, double cycles) {
@@ -156,8 +168,10 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
   // stream after each row tile; then it pays to ask while the row tile before is computed.
   if (column_tiles <= 1 && !asks)
-    return weight_bytes_of_a_group(problem) <= 2 * third_level_bytes ? std::max(cycles, bytes / 8) : cycles + bytes / 6;
-  if (column_tiles <= 1) return std::max(1.04 * cycles, bytes / (weight_bytes <= problem.target.l2_bytes / 8 ? 8 : 6));
+    return weight_bytes_of_a_group(problem) <= 2 * third_level_bytes ? overlapped(cycles, bytes / 8)
+                                                                      : cycles + bytes / 6;
+  if (column_tiles <= 1)
+    return overlapped(1.04 * cycles, bytes / (weight_bytes <= problem.target.l2_bytes / 8 ? 8 : 6));
   if (asks) return std::max(1.04 * cycles, visits * bytes / 7);
   return cycles + visits * bytes / 2;
 }
@@ -168,11 +182,17 @@ std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes) {
 }
 
 double packing_cycles(const CpuProblem& problem, const CpuPlan& plan) {
-  if (plan.input == Input::direct) return 0;
   // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line.
   const double lines =
       1.0 + static_cast<double>((plan.strip + problem.polyphase.reach()) * problem.element_bytes()) / 64;
   return static_cast<double>(problem.in_channels()) * (8 + 3.5 * lines);
+}
+
+std::int64_t packed_strips(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
+  const std::int64_t strips = support::ceil_div(columns, plan.strip);
+  if (plan.input == Input::packed) return strips;
+  if (problem.polyphase.reach() == 0) return columns % plan.strip == 0 ? 0 : 1;
+  return std::min<std::int64_t>(strips, 2);
 }
 
 double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_t tile_columns, std::int64_t columns,
@@ -182,7 +202,7 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   };
   const std::int64_t reach = problem.polyphase.reach();
   const double channels = static_cast<double>(problem.in_channels());
-  const double strips = static_cast<double>(support::ceil_div(columns, plan.strip));
+  const double packing = static_cast<double>(packed_strips(problem, plan, columns)) * packing_cycles(problem, plan);
   const double tiles = static_cast<double>(support::ceil_div(columns, tile_columns) * row_tiles);
   // A strip that the first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself
   // are too far apart to be prefetched.
@@ -209,9 +229,9 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
   const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 2.0;
   if (plan.input == Input::packed)
-    return looping + from_memory + strips * packing_cycles(problem, plan) +
+    return looping + from_memory + packing +
            tiles * channels * lines(tile_columns + reach) * cycles_of_a_line;
-  return looping + from_memory + asking +
+  return looping + from_memory + packing + asking +
          tiles * channels * lines(tile_columns + reach) *
              (in_l1            ? 0.5
               : channels <= 16 ? 1.0

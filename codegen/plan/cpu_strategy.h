@@ -81,6 +81,10 @@ void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_column
 /// How often a tile's sums leave the registers and come back: between its channel blocks.
 double revisits(const CpuProblem& problem, const CpuPlan& plan);
 
+/// The most columns at the end of a strip that tail tiles take: as many tails as would compute a whole tile's columns
+/// would read the weights several times for it.
+std::int64_t tail_reach(std::int64_t tile_columns, std::int64_t tail_columns);
+
 /// How many whole and tail tiles cover so many columns; of many columns in the mean over lengths, so that no length is
 /// better than its neighbours because a tile divides it.
 struct ExpectedTiles {
@@ -103,6 +107,8 @@ std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes);
 
 /// Predicted cycles to pack one strip.
 double packing_cycles(const CpuProblem& problem, const CpuPlan& plan);
+/// How many strips of a call are packed: those at the ends of the input are also where tiles read x itself.
+std::int64_t packed_strips(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns);
 
 /// Predicted cycles to bring one group's inputs of this many columns to where tiles read them, and to read them there
 /// once for each of `row_tiles`.

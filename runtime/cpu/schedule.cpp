@@ -14,7 +14,7 @@ using support::round_up;
 
 // Waking a thread that spins, and waiting for it at the end, takes some thousand cycles: less work than this for each
 // is done sooner by one.
-constexpr double least_cycles_per_thread = 15e3;
+constexpr double least_cycles_per_thread = 10e3;
 
 // An item's own loop, and the border of its block.
 constexpr double cycles_per_item = 500;
@@ -36,6 +36,7 @@ class Divider {
         outer_(std::max<std::int64_t>(1, batch * problem.spec.groups)),
         columns_(columns),
         fewest_(ceil_div(columns, plan.column_block)) {
+    ends_ = columns > plan.strip ? 2 : 1;
     // A block of few columns is mostly tail and repeated reach.
     const std::int64_t narrowest =
         round_up(std::max(2 * geometry.tile_columns, 2 * problem.polyphase.reach()), geometry.tile_columns);
@@ -80,8 +81,10 @@ class Divider {
   double cycles(const Division& division, std::int64_t threads) const {
     const double columns = static_cast<double>(columns_) / static_cast<double>(division.blocks);
     const double chunks = static_cast<double>(std::min(division.chunks, row_tiles_));
-    const double rows = cost_.block + (cost_.column - cost_.packing) * columns;
-    const double item = cycles_per_item + cost_.packing * columns + rows / chunks;
+    // An item with an end of the input is among the last to be done.
+    const double ends = cost_.end * (division.blocks == 1 ? ends_ : 1);
+    const double rows = std::max(0.0, cost_.block - ends) + (cost_.column - cost_.packing) * columns;
+    const double item = cycles_per_item + ends + cost_.packing * columns + rows / chunks;
     // Chunks of tiles with more taps than others take longer, the less so the more there are to make up for it.
     const double rounds = static_cast<double>(ceil_div(items(division), threads));
     return item * (chunks == 1 ? rounds : rounds + 2 * (unevenness_ - 1));
@@ -89,6 +92,7 @@ class Divider {
 
   const plan::CallCost& cost_;
   std::int64_t outer_, columns_, fewest_, most_, row_tiles_;
+  double ends_;        // of the input, in strips of their own
   double unevenness_;  // of the most expensive row tile against the mean
 };
 

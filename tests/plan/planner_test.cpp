@@ -37,14 +37,13 @@ TEST(Planner, ChoosesAmongTheCandidatesForEveryNumberOfColumns) {
   });
 }
 
-// The tiles of the kernel's loops over one strip: whole ones, then tails, or one more whole one where they do not
-// reach.
+// The tiles of the kernel's loops over one strip: whole ones, then tails, or one more whole one where as many tails
+// would compute as much.
 ExpectedTiles counted_tiles(std::int64_t columns, std::int64_t tile, std::int64_t tail) {
   ExpectedTiles tiles{};
   for (; columns >= tile; columns -= tile) tiles.whole += 1;
-  if (columns > tile / tail * tail) return {tiles.whole + 1, 0};
   for (; columns > 0; columns -= tail) tiles.tails += 1;
-  return tiles;
+  return static_cast<std::int64_t>(tiles.tails) * tail < tile ? tiles : ExpectedTiles{tiles.whole + 1, 0};
 }
 
 TEST(Planner, ExpectsTheTilesThatCoverFewColumnsAndTheirMeanOfMany) {
