@@ -237,7 +237,8 @@ class Driver {
       auto& b = emit.builder;
       Value* before = b.CreateUDiv(emit.mul(column, block), item.columns);
       tile.ahead = emit.bytes_at(tile.weights, emit.add(before, block));
-      tile.ahead_tap_step = b.CreateUDiv(emit.i64(tile_columns * tap * problem.element_bytes()), item.columns);
+      Value* share = emit.min(emit.i64(tile_columns), item.columns);
+      tile.ahead_tap_step = b.CreateUDiv(emit.mul(share, tap * problem.element_bytes()), item.columns);
       tile.ahead_channel_step = emit.mul(tile.ahead_tap_step, run.taps);
     };
   }

@@ -20,8 +20,10 @@ CallCost call_cost(const CpuProblem& problem, const CpuPlan& plan, std::int64_t 
   cost.block += static_cast<double>(weight_bytes_of_a_group(problem)) / (weights_in_l2(problem) ? 13 : 7);
   if (strategy_of(plan).reads_x) return cost;
   const double packing = packing_cycles(problem, plan);
-  if (plan.input == Input::packed) cost.packing = std::min(packing / static_cast<double>(plan.strip), cost.column);
-  if (plan.input == Input::direct) cost.end = packing;
+  if (plan.input == Input::packed)
+    cost.packing = std::min(packing / static_cast<double>(plan.strip), cost.column);
+  else
+    cost.end = packing;
   return cost;
 }
 

@@ -26,6 +26,17 @@ const CpuStrategy& strategy_of(const CpuPlan& plan) {
 CpuProblem::CpuProblem(const LayerSpec& layer, const CpuTarget& cpu)
     : spec(layer), target(cpu), polyphase(layer), lanes(plan::lanes(layer, cpu.vector_bytes)) {}
 
+namespace {
+
+// Elements between two input channels of a packed strip.
+std::int64_t panel_pitch(const CpuProblem& problem, const CpuPlan& plan) {
+  const std::int64_t pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
+  // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
+  return pitch * problem.element_bytes() % 1024 == 0 ? pitch + problem.lanes : pitch;
+}
+
+}  // namespace
+
 CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   const CpuStrategy& strategy = strategy_of(plan);
   weights.runs = strategy.runs(problem, plan);
@@ -35,9 +46,7 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   tail_reach = plan::tail_reach(tile_columns, tail_columns);
   overhang = std::max(tail_columns, tile_columns - tail_reach) - 1;
 
-  panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), problem.lanes);
-  // Rows a multiple of 4096 bytes apart would fall into the same few lines of the L1 cache.
-  if (panel_pitch * problem.element_bytes() % 1024 == 0) panel_pitch += problem.lanes;
+  panel_pitch = plan::panel_pitch(problem, plan);
   column_step = step_channels = 1;
   if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
     const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
@@ -143,9 +152,9 @@ bool weights_in_l2(const CpuProblem& problem) {
 
 namespace {
 
-// What computing hides of a stream, or the stream of computing: nearly all.
+// What computing hides of a stream, or the stream of computing: most.
 double overlapped(double computing, double streaming) {
-  return std::max(computing, streaming) + std::min(computing, streaming) / 8;
+  return std::max(computing, streaming) + std::min(computing, streaming) / 4;
 }
 
 }  // namespace
@@ -159,20 +168,20 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   // waited for too, or to the next block's weights, which tiles ask for.
   const std::int64_t block_channels = std::min(problem.in_channels(), plan.channel_block);
   const std::int64_t weight_bytes = block_channels * run.taps * run.rows * problem.element_bytes();
-  const std::int64_t panel_bytes =
-      block_channels * std::min(columns, plan.column_block) * problem.element_bytes();
+  const std::int64_t panel_bytes = block_channels * std::min(columns, plan.column_block) * problem.element_bytes();
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t beside = std::max(panel_bytes, asks ? weight_bytes : 0);
   if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
+  const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
   // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core, as long as it
   // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
   // stream after each row tile; then it pays to ask while the row tile before is computed.
-  if (column_tiles <= 1 && !asks)
-    return weight_bytes_of_a_group(problem) <= 2 * third_level_bytes ? overlapped(cycles, bytes / 8)
-                                                                      : cycles + bytes / 6;
-  if (column_tiles <= 1)
-    return overlapped(1.04 * cycles, bytes / (weight_bytes <= problem.target.l2_bytes / 8 ? 8 : 6));
-  if (asks) return std::max(1.04 * cycles, visits * bytes / 7);
+  if (column_tiles <= 1) {
+    if (asks) return overlapped(1.04 * cycles, bytes / (far_ahead ? 6 : 8));
+    if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / 6;
+    return overlapped(cycles, bytes / 8);
+  }
+  if (asks) return std::max((far_ahead ? 1.07 : 1.04) * cycles, visits * bytes / 7);
   return cycles + visits * bytes / 2;
 }
 
@@ -207,8 +216,12 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   // A strip that the first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself
   // are too far apart to be prefetched.
   // Between two visits of a strip lie all others of the panel.
+  const std::int64_t pitch_bytes = panel_pitch(problem, plan) * problem.element_bytes();
+  const double pitch_lines = static_cast<double>(pitch_bytes) / 64;
+  const std::int64_t at_once = std::min(columns, plan.column_block);
   const std::int64_t panel_bytes =
-      std::min(columns, plan.column_block) * problem.in_channels() * problem.element_bytes();
+      problem.in_channels() * (plan.input == Input::packed ? support::ceil_div(at_once, plan.strip) * pitch_bytes
+                                                           : at_once * problem.element_bytes());
   const bool in_l1 = row_tiles == 1 || panel_bytes < problem.target.l1_bytes / 2;
   // What lies beyond the second-level cache: packing reads row by row; tiles read as many rows at once as a block has
   // channels, which the hardware's prefetching follows for a few, and which tiles may ask for.
@@ -218,7 +231,8 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
                           : plan.prefetch == Prefetch::input                                         ? asked_for
                                                                                                      : many_at_once;
   constexpr std::array third_level = {10, 4, 7, 11}, memory = {22, 10, 20, 60};
-  const double cycles_per_line = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4) ? 0
+  const bool in_l2 = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4);
+  const double cycles_per_line = in_l2                                                   ? 0
                                  : columns <= columns_within(problem, third_level_bytes) ? third_level[reading]
                                                                                          : memory[reading];
   const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
@@ -229,13 +243,15 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
   const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 2.0;
   if (plan.input == Input::packed)
+    // Strips start on a line.
     return looping + from_memory + packing +
-           tiles * channels * lines(tile_columns + reach) * cycles_of_a_line;
+           tiles * channels * std::min(lines(tile_columns + reach), pitch_lines) * cycles_of_a_line;
   return looping + from_memory + packing + asking +
          tiles * channels * lines(tile_columns + reach) *
-             (in_l1            ? 0.5
-              : channels <= 16 ? 1.0
-                               : 3.0);
+             (in_l1                     ? 0.5
+              : channels <= 16          ? 1.0
+              : channels <= 64 && in_l2 ? 1.5
+                                        : 3.0);
 }
 
 }  // namespace unstride::plan

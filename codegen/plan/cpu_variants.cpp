@@ -25,10 +25,10 @@ Samples sample(const CpuProblem& problem) {
   const std::int64_t second = columns_within(problem, problem.target.l2_bytes * 3 / 4);
   const std::int64_t third = columns_within(problem, third_level_bytes);
   const std::int64_t shortest_long = std::max(third / 2, nominal_columns);
-  std::vector<std::int64_t> columns = {1,  2,  3,  4,  5,  6,  7,  8,  9,   11,  13,  15,
-                                       17, 20, 24, 29, 38, 47, 56, 65, 128, 512, nominal_columns,
-                                       second, second + 1, shortest_long, shortest_long + 1,
-                                       std::max(8 * third, 4 * nominal_columns)};
+  std::vector<std::int64_t> columns = {1,  2,  3,  4,  5,  6,  7,  8,  9,  11,  13,  15,
+                                       17, 20, 24, 29, 38, 47, 56, 65, 90, 128, 256, 512};
+  columns.insert(columns.end(), {nominal_columns, second, second + 1, shortest_long, shortest_long + 1,
+                                 std::max(8 * third, 4 * nominal_columns)});
   std::ranges::sort(columns);
   columns.erase(columns.begin(), std::ranges::lower_bound(columns, 1));  // where a cache holds not one column
   const auto [first, last] = std::ranges::unique(columns);

@@ -14,7 +14,7 @@ using support::round_up;
 
 // Waking a thread that spins, and waiting for it at the end, takes some thousand cycles: less work than this for each
 // is done sooner by one.
-constexpr double least_cycles_per_thread = 10e3;
+constexpr double least_cycles_per_thread = 8e3;
 
 // An item's own loop, and the border of its block.
 constexpr double cycles_per_item = 500;
