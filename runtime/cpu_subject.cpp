@@ -43,17 +43,18 @@ void fill_random(T* values, std::int64_t count) {
     values[i] = T(static_cast<float>(static_cast<double>(random() >> 40) * 0x1p-23 - 1));
 }
 
-// What all contenders share.
+// What all contenders share. Arrays as callers have them, on ordinary pages: on huge ones (AlignedBuffer), plans that
+// read many rows at once would look faster than they are.
 struct Workload {
   Workload(const LayerSpec& layer, std::int64_t input_length)
       : spec(layer), length(input_length), output_length(unstride::output_length(layer, input_length)) {
-    const std::int64_t bytes = size_in_bytes(spec.dtype);
-    x = cpu::AlignedBuffer(spec.in_channels * length * bytes);
-    y = cpu::AlignedBuffer(spec.out_channels * output_length * bytes);
-    parameters = cpu::AlignedBuffer((spec.weight_count() + (spec.bias ? spec.out_channels : 0)) * bytes);
+    const auto bytes = [&](std::int64_t count) { return static_cast<std::size_t>(count * size_in_bytes(spec.dtype)); };
+    x.resize(bytes(spec.in_channels * length));
+    y.resize(bytes(spec.out_channels * output_length));
+    parameters.resize(bytes(spec.weight_count() + (spec.bias ? spec.out_channels : 0)));
     with_element(spec.dtype, [&](auto element) {
       using T = decltype(element);
-      fill_random(static_cast<T*>(x.data()), spec.in_channels * length);
+      fill_random(reinterpret_cast<T*>(x.data()), spec.in_channels * length);
       const std::vector<T> values = initial_parameters<T>(spec, 1);
       std::memcpy(parameters.data(), values.data(), values.size() * sizeof(T));
     });
@@ -61,12 +62,12 @@ struct Workload {
 
   const void* bias() const {
     if (!spec.bias) return nullptr;
-    return static_cast<const char*>(parameters.data()) + spec.weight_count() * size_in_bytes(spec.dtype);
+    return parameters.data() + spec.weight_count() * size_in_bytes(spec.dtype);
   }
 
   LayerSpec spec;
   std::int64_t length, output_length;
-  cpu::AlignedBuffer x, y, parameters;
+  std::vector<std::byte> x, y, parameters;
 };
 
 class CpuSubject;
@@ -138,7 +139,7 @@ class CpuSubject final : public tuning::Subject {
 
   // The bits of the first that is checked, which is the default; under fast math what is within its bound.
   std::string check() {
-    const auto* y = static_cast<const std::byte*>(work_.y.data());
+    const std::byte* y = work_.y.data();
     if (problem_.spec.math == Math::fast) {
       if (!bound_)
         bound_ = std::make_unique<FastMathCheck>(problem_, work_.x.data(), work_.parameters.data(), work_.length);
@@ -153,7 +154,7 @@ class CpuSubject final : public tuning::Subject {
   }
 
   // Overwritten by every run, so that no check passes on what another left.
-  void spoil() { std::memset(work_.y.data(), 0xff, static_cast<std::size_t>(work_.y.size())); }
+  void spoil() { std::ranges::fill(work_.y, std::byte{0xff}); }
 
   void flush() {
     if (flushed_.size() == 0) flushed_ = cpu::AlignedBuffer(flush_bytes());

@@ -248,10 +248,9 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
            tiles * channels * std::min(lines(tile_columns + reach), pitch_lines) * cycles_of_a_line;
   return looping + from_memory + packing + asking +
          tiles * channels * lines(tile_columns + reach) *
-             (in_l1                     ? 0.5
-              : channels <= 16          ? 1.0
-              : channels <= 64 && in_l2 ? 1.5
-                                        : 3.0);
+             (in_l1 || (in_l2 && channels <= 64) ? 0.5
+              : channels <= 16                   ? 1.0
+                                                 : 3.0);
 }
 
 }  // namespace unstride::plan
