@@ -213,8 +213,8 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const double channels = static_cast<double>(problem.in_channels());
   const double packing = static_cast<double>(packed_strips(problem, plan, columns)) * packing_cycles(problem, plan);
   const double tiles = static_cast<double>(support::ceil_div(columns, tile_columns) * row_tiles);
-  // A strip that the first-level cache can't hold comes from the second at about a line in two cycles; rows of x itself
-  // are too far apart to be prefetched.
+  // A strip that the first-level cache can't hold comes from the second at about a line in two cycles; many rows of x
+  // itself are too far apart to be prefetched.
   // Between two visits of a strip lie all others of the panel.
   const std::int64_t pitch_bytes = panel_pitch(problem, plan) * problem.element_bytes();
   const double pitch_lines = static_cast<double>(pitch_bytes) / 64;
