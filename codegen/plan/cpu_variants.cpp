@@ -31,8 +31,7 @@ Samples sample(const CpuProblem& problem) {
                                  std::max(8 * third, 4 * nominal_columns)});
   std::ranges::sort(columns);
   columns.erase(columns.begin(), std::ranges::lower_bound(columns, 1));  // where a cache holds not one column
-  const auto [first, last] = std::ranges::unique(columns);
-  columns.erase(first, last);
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   const auto long_calls = std::ranges::find(columns, shortest_long) - columns.begin();
   return {std::move(columns), static_cast<std::size_t>(long_calls)};
 }
