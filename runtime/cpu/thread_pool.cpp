@@ -34,7 +34,8 @@ int available_processors() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-ThreadPool::ThreadPool(int threads) : claimed_(new std::atomic<bool>[static_cast<std::size_t>(threads)]) {
+ThreadPool::ThreadPool(int threads)
+    : claimed_(new std::atomic<bool>[static_cast<std::size_t>(threads)]), sleepers_(threads) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
 }
 
@@ -55,14 +56,17 @@ void ThreadPool::work(int index) {
   for (int rest = next_++; rest < job_.count; rest = next_++) job_.task(job_.context, rest);
 }
 
-void ThreadPool::wait_for_new_job(std::uint32_t seen) {
-  if (!spin_until([&] { return epoch_.load() != seen; })) epoch_.wait(seen);
+void ThreadPool::wait_for_new_job(int index, std::uint32_t seen) {
+  if (spin_until([&] { return epoch_.load() != seen; })) return;
+  sleepers_.add(index);
+  epoch_.wait(seen);
+  sleepers_.remove(index);
 }
 
 void ThreadPool::worker(int index) {
   std::uint32_t seen = 0;
   while (true) {
-    wait_for_new_job(seen);
+    wait_for_new_job(index, seen);
     seen = epoch_.load();
     if (stop_) return;
     std::uint32_t gate = gate_.load();
@@ -84,6 +88,7 @@ void ThreadPool::parallel(int count, void (*task)(void* context, int index), voi
     claimed_[static_cast<std::size_t>(index)].store(false, std::memory_order_relaxed);
   next_ = threads();
   gate_ = open;
+  sleepers_.keep_apart();
   ++epoch_;
   epoch_.notify_all();
   work(0);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/cpu/sleepers.h"
 #include "unstride/executor.hpp"
 
 namespace unstride::cpu {
@@ -36,7 +37,7 @@ class ThreadPool final : public Executor {
   void worker(int index);
   void work(int index);
   void claim(int index);
-  void wait_for_new_job(std::uint32_t seen);
+  void wait_for_new_job(int index, std::uint32_t seen);
 
   static constexpr std::uint32_t open = 1u << 31;
 
@@ -49,6 +50,7 @@ class ThreadPool final : public Executor {
   std::atomic<std::uint32_t> gate_ = 0;   // `open` while workers may join the job, plus how many have
   std::atomic<std::uint32_t> epoch_ = 0;  // counts jobs, so that workers can sleep on it
   std::atomic<bool> stop_ = false;
+  Sleepers sleepers_;
   std::vector<std::jthread> workers_;
 };
 
