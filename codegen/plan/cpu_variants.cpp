@@ -13,6 +13,11 @@ namespace {
 // lengths: no length is known to matter more than others.
 constexpr double worthwhile = 0.22;
 
+// Most candidates are slow at any length. What is not among the best at one of a few samples, by so much, is left out:
+// a plan is made in each compilation, and when a kernel comes from the cache it is most of the work.
+constexpr double among_the_best = 1.2;
+constexpr std::size_t sample_step = 4;
+
 // Columns that stand for all calls.
 struct Samples {
   std::vector<std::int64_t> columns;
@@ -38,16 +43,27 @@ Samples sample(const CpuProblem& problem) {
 
 class Ranges {
  public:
-  Ranges(const CpuProblem& problem, std::span<const Candidate> candidates)
-      : candidates_(candidates), samples_(sample(problem)) {
+  Ranges(const CpuProblem& problem, std::span<const Candidate> all) : samples_(sample(problem)) {
     const std::vector<std::int64_t>& columns = samples_.columns;
     std::vector<double> least(columns.size(), std::numeric_limits<double>::infinity());
-    for (const Candidate& candidate : candidates) {
-      std::vector<double>& sums = costs_.emplace_back(columns.size() + 1);
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        sums[i + 1] = strategy_of(candidate.plan).predict(problem, candidate.plan, columns[i]);
-        least[i] = std::min(least[i], sums[i + 1]);
-      }
+    std::vector<std::vector<double>> times(all.size(), std::vector<double>(columns.size()));
+    const auto predict = [&](std::size_t candidate, std::size_t i) {
+      const CpuPlan& plan = all[candidate].plan;
+      times[candidate][i] = strategy_of(plan).predict(problem, plan, columns[i]);
+      least[i] = std::min(least[i], times[candidate][i]);
+    };
+    for (std::size_t c = 0; c < all.size(); ++c)
+      for (std::size_t i = 0; i < columns.size(); i += sample_step) predict(c, i);
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      bool good = false;
+      for (std::size_t i = 0; i < columns.size(); i += sample_step)
+        good = good || times[c][i] <= among_the_best * least[i];
+      if (!good) continue;
+      for (std::size_t i = 0; i < columns.size(); ++i)
+        if (i % sample_step != 0) predict(c, i);
+      candidates_.push_back(&all[c].plan);
+      std::vector<double>& sums = costs_.emplace_back(times[c]);
+      sums.insert(sums.begin(), 0);
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const auto before = static_cast<double>(columns[i == 0 ? 0 : i - 1]);
@@ -78,10 +94,9 @@ class Ranges {
           if (all < best[end].cost && (end < count || c == longest)) best[end] = {all, begin, c};
         }
 
-    KernelPlan result = candidates_[longest].plan;
+    KernelPlan result = *candidates_[longest];
     for (std::size_t end = best[count].begin; end > 0; end = best[end].begin)
-      result.variants.insert(result.variants.begin(),
-                             {candidates_[best[end].candidate].plan, samples_.columns[end - 1]});
+      result.variants.insert(result.variants.begin(), {*candidates_[best[end].candidate], samples_.columns[end - 1]});
     return result;
   }
 
@@ -91,7 +106,7 @@ class Ranges {
     return costs_[candidate][end] - costs_[candidate][begin];
   }
 
-  std::span<const Candidate> candidates_;
+  std::vector<const CpuPlan*> candidates_;
   Samples samples_;
   // [candidate][sample]: time over the least of all candidates, times octaves, summed over the samples before it.
   std::vector<std::vector<double>> costs_;
