@@ -54,11 +54,9 @@ const std::array levels = {
           {"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe", "popcnt"}},
 };
 
-// Asked of the processor, never looked up by its model name: virtual machines misreport that. Asked once: each question
-// is an exit from a virtual machine.
-const llvm::StringMap<bool>& host_features() {
-  static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  return features;
+// Asked of the processor, never looked up by its model name: virtual machines misreport that.
+llvm::StringMap<bool> host_features() {
+  return llvm::sys::getHostCPUFeatures();
 }
 
 std::vector<std::string_view> missing(const Level& level, const llvm::StringMap<bool>& features) {
@@ -93,7 +91,7 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
 // The best level this processor has, and no feature beyond it: kernels then serve every machine of the level, and one
 // cache or bundle all of them.
 plan::CpuTarget host(Math math) {
-  const auto& features = host_features();
+  const auto features = host_features();
   for (const Level& level : levels) {
     if (level.matrix_unit && math != Math::fast) continue;
     if (!missing(level, features).empty()) continue;
@@ -123,7 +121,7 @@ plan::CpuTarget target(std::string_view name, Math math) {
 }
 
 std::string missing_features(const plan::CpuTarget& target) {
-  const auto& features = host_features();
+  const auto features = host_features();
   for (const Level& level : levels)
     if (level.name == target.level) return fmt::format("{}", fmt::join(missing(level, features), ", "));
   return {};
