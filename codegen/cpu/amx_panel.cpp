@@ -42,21 +42,23 @@ class PanelPacker {
       : emit(e), plan(p), geometry(g), parts(plan::bfloat16_parts(e.problem.spec.dtype).inputs) {}
 
   llvm::Function* function() {
-    const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(),
-                              emit.i64_type(),     emit.i64_type(),     emit.i64_type(), emit.i64_type()};
+    const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(),
+                              emit.i64_type(),     emit.i64_type(),     emit.i64_type(),
+                              emit.i64_type(),     emit.i64_type(),     emit.i64_type()};
     llvm::Function* result = emit.begin_function("pack_panel", types);
-    Value *first_input = result->getArg(3), *columns = result->getArg(6), *input_length = result->getArg(7);
+    Value *first_input = result->getArg(3), *columns = result->getArg(6), *input_length = result->getArg(8);
     x = result->getArg(1);
     x_pitch = result->getArg(2);
     const std::int64_t reach = emit.problem.polyphase.reach();
-    emit.loop(result->getArg(4), result->getArg(5), plan.strip, [&](Value* column) {
-      Value* strip = emit.builder.CreateUDiv(column, emit.i64(plan.strip));
-      panel = emit.at(result->getArg(0), emit.mul(strip, geometry.strip_elements));
+    const Values begin = {result->getArg(0)};
+    emit.loop(result->getArg(4), result->getArg(5), begin, [&](Value* column, const Values& strip) -> Emitter::Step {
+      panel = strip[0];
       first = emit.add(first_input, column);
       width = emit.min(emit.add(emit.sub(columns, column), reach + geometry.overhang), emit.i64(plan.strip + reach));
       low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
       high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
       pack_strip();
+      return {result->getArg(7), {emit.at(panel, geometry.strip_elements)}};
     });
     emit.end_function();
     return result;

@@ -4,6 +4,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
 
 #include <numeric>
@@ -248,12 +249,13 @@ void Emitter::branch(Value* condition, const std::function<void()>& then, const 
       });
 }
 
-Values Emitter::select(Value* condition, const std::function<Values()>& then,
-                       const std::function<Values()>& otherwise) {
+Values Emitter::select(Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise,
+                       bool likely) {
   llvm::BasicBlock* yes = new_block(builder, "then");
   llvm::BasicBlock* no = new_block(builder, "else");
   llvm::BasicBlock* after = new_block(builder, "end");
-  builder.CreateCondBr(condition, yes, no);
+  llvm::MDNode* weights = likely ? llvm::MDBuilder(builder.getContext()).createLikelyBranchWeights() : nullptr;
+  builder.CreateCondBr(condition, yes, no, weights);
   builder.SetInsertPoint(yes);
   const Values a = then();
   llvm::BasicBlock* a_end = builder.GetInsertBlock();

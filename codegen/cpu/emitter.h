@@ -11,6 +11,7 @@
 
 namespace llvm {
 class Function;
+class FunctionType;
 class IRBuilderBase;
 class Module;
 class Type;
@@ -113,8 +114,9 @@ class Emitter {
   Values loop(llvm::Value* begin, llvm::Value* end, const Values& initial,
               const std::function<Step(llvm::Value* index, const Values& carried)>& body);
   void branch(llvm::Value* condition, const std::function<void()>& then, const std::function<void()>& otherwise = {});
-  /// The values of whichever side is taken.
-  Values select(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise);
+  /// The values of whichever side is taken. likely: `then` matters, as far as registers are short.
+  Values select(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise,
+                bool likely = false);
 
  private:
   llvm::Value* widened(llvm::Value* value);

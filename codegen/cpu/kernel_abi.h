@@ -23,7 +23,8 @@ struct KernelArguments {
   std::int64_t
       block_columns;  ///< in a column block, at most the plan's column_block and a multiple of the tile's columns
   std::int64_t column_blocks;  ///< that cover `columns`
-  std::int64_t chunk_tiles;    ///< row tiles in a row chunk
+  std::int64_t strip_columns;  ///< in a strip, at most the plan's strip
+  std::int64_t chunk_work;     ///< of a row chunk (plan::RowRun::work): its tiles start within it
   std::int64_t row_chunks;     ///< that cover a group's row tiles
 };
 

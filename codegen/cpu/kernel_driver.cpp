@@ -94,14 +94,23 @@ class Driver {
 
   // Element e of a strip is the input `reach` before the strip's first column, plus e.
   void pack_strips(const WorkItem& item, Value* first_input) {
-    const auto pack = [&](Value* begin, Value* end) {
-      emit.builder.CreateCall(
-          pack_panel, {panel, item.x, frame.x_pitch, first_input, begin, end, item.columns, frame.input_length});
+    const auto pack = [&](Value* to, Value* begin, Value* end) {
+      emit.builder.CreateCall(pack_panel, {to, item.x, frame.x_pitch, first_input, begin, end, item.columns,
+                                           frame.strip_columns, frame.input_length});
     };
-    if (plan.input == plan::Input::packed) return pack(emit.i64(0), item.columns);
-    emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* column) {
+    if (plan.input == plan::Input::packed) return pack(panel, emit.i64(0), item.columns);
+    for_each_strip(item, [&](Value* column, Value* packed) {
       emit.branch(
-          inside_input(item, column, first_input), [] {}, [&] { pack(column, emit.add(column, plan.strip)); });
+          inside_input(item, column, first_input), [] {},
+          [&] { pack(packed, column, emit.add(column, frame.strip_columns)); });
+    });
+  }
+
+  // f(its first column, where it is packed)
+  void for_each_strip(const WorkItem& item, const std::function<void(Value* column, Value* packed)>& f) {
+    emit.loop(emit.i64(0), item.columns, {panel}, [&](Value* column, const Values& packed) -> Emitter::Step {
+      f(column, packed[0]);
+      return {frame.strip_columns, {emit.at(packed[0], geometry.strip_elements)}};
     });
   }
 
@@ -119,12 +128,8 @@ class Driver {
         emit.builder.CreateICmpSLE(emit.add(first, strip_width(item, column)), frame.input_length));
   }
 
-  Value* strip_at(Value* column) {
-    return emit.at(panel, emit.mul(emit.builder.CreateUDiv(column, emit.i64(plan.strip)), geometry.strip_elements));
-  }
-
-  Window window_at(const WorkItem& item, Value* column, Value* first_input) {
-    const Window packed{strip_at(column), emit.i64(geometry.panel_pitch)};
+  Window window_at(const WorkItem& item, Value* column, Value* packed_strip, Value* first_input) {
+    const Window packed{packed_strip, emit.i64(geometry.panel_pitch)};
     if (plan.input == plan::Input::packed) return packed;
     Value* inside = inside_input(item, column, first_input);
     return {emit.builder.CreateSelect(inside, emit.at_stored(item.x, emit.add(first_input, column)), packed.x),
@@ -179,39 +184,37 @@ class Driver {
       tile_arguments.first = emit.builder.CreateICmpEQ(first_channel, emit.i64(0));
       tile_arguments.last = emit.builder.CreateICmpSGE(emit.add(first_channel, plan.channel_block), emit.i64(all));
       tile_arguments.weights = emit.at(weights, emit.mul(first_channel, geometry.weights.channel_weights(run)));
-      const auto column_tiles = [&](Value* origin, llvm::Function* function, Value* begin, Value* end,
-                                    std::int64_t columns) {
-        emit.loop(begin, end, columns, [&](Value* column) {
-          tile_arguments.x = emit.at(origin, emit.mul(column, geometry.column_step));
-          ahead(tile_arguments, first_channel, column, columns);
-          tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
-          tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
-          call_tile(emit, function, tile_arguments);
-        });
-      };
-      emit.loop(emit.i64(0), item.columns, plan.strip, [&](Value* strip) {
-        const Window window = window_at(item, strip, first_input);
+      for_each_strip(item, [&](Value* strip, Value* packed) {
+        const Window window = window_at(item, strip, packed, first_input);
         tile_arguments.x_pitch = window.pitch;
         Value* rows = emit.at(window.x, emit.mul(first_channel, window.pitch));
         // Tiles count columns from the block's first, strips from their own; a phase reads its delay further back.
         Value* before = emit.sub(emit.sub(emit.i64(p.reach()), delay), strip);
         Value* origin = emit.at(rows, emit.mul(before, geometry.column_step));
-        Value* columns = emit.min(emit.i64(plan.strip), emit.sub(item.columns, strip));
-        Value* whole =
-            emit.mul(emit.builder.CreateUDiv(columns, emit.i64(geometry.tile_columns)), geometry.tile_columns);
-        Value* covered = emit.builder.CreateICmpSLE(emit.sub(columns, whole), emit.i64(geometry.tail_reach));
-        whole = emit.add(whole, emit.builder.CreateSelect(covered, emit.i64(0), emit.i64(geometry.tile_columns)));
-        Value* tails = emit.add(strip, whole);
-        column_tiles(origin, functions.whole, strip, tails, geometry.tile_columns);
-        column_tiles(origin, functions.tail, tails, emit.add(strip, columns), geometry.tail_columns);
+        Value* end = emit.min(emit.add(strip, frame.strip_columns), item.columns);
+        emit.loop(strip, end, {}, [&](Value* column, const Values&) -> Emitter::Step {
+          Value* rest = emit.sub(end, column);
+          Value* is_tail = emit.builder.CreateICmpSLE(rest, emit.i64(geometry.tail_reach));
+          const auto by_width = [&](Value* tail, Value* whole) {
+            return emit.builder.CreateSelect(is_tail, tail, whole);
+          };
+          Value* width = by_width(emit.i64(geometry.tail_columns), emit.i64(geometry.tile_columns));
+          tile_arguments.columns = emit.min(rest, width);
+          tile_arguments.x = emit.at(origin, emit.mul(column, geometry.column_step));
+          ahead(tile_arguments, first_channel, column, width);
+          tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
+          tile_arguments.accumulators = emit.at(accumulators, emit.mul(column, run.rows));
+          call_tile(emit, functions.whole->getFunctionType(), by_width(functions.tail, functions.whole),
+                    tile_arguments);
+          return {width, {}};
+        });
       });
     });
   }
 
   // Says what a tile of so many columns at `column` prefetches while it computes: sets TileArguments::ahead and its
   // steps.
-  using Ahead =
-      std::function<void(TileArguments& tile, Value* first_channel, Value* column, std::int64_t tile_columns)>;
+  using Ahead = std::function<void(TileArguments& tile, Value* first_channel, Value* column, Value* tile_columns)>;
 
   Ahead what_is_ahead(const WorkItem& item, const plan::RowRun& run, Value* row_tile, Value* first_input) {
     switch (plan.prefetch) {
@@ -222,7 +225,7 @@ class Driver {
       case plan::Prefetch::none:
         break;
     }
-    return [this](TileArguments& tile, Value*, Value*, std::int64_t) {
+    return [this](TileArguments& tile, Value*, Value*, Value*) {
       tile.ahead = tile.weights;
       tile.ahead_tap_step = tile.ahead_channel_step = emit.i64(0);
     };
@@ -233,11 +236,11 @@ class Driver {
     const std::int64_t block = std::min(plan.channel_block, geometry.weights.packed_channels) *
                                geometry.weights.channel_weights(run) * problem.element_bytes();
     const std::int64_t tap = geometry.step_channels * geometry.weights.channel_weights(run) / run.taps;
-    return [=, this, &item, &run](TileArguments& tile, Value*, Value* column, std::int64_t tile_columns) {
+    return [=, this, &item, &run](TileArguments& tile, Value*, Value* column, Value* tile_columns) {
       auto& b = emit.builder;
       Value* before = b.CreateUDiv(emit.mul(column, block), item.columns);
       tile.ahead = emit.bytes_at(tile.weights, emit.add(before, block));
-      Value* share = emit.min(emit.i64(tile_columns), item.columns);
+      Value* share = emit.min(tile_columns, item.columns);
       tile.ahead_tap_step = b.CreateUDiv(emit.mul(share, tap * problem.element_bytes()), item.columns);
       tile.ahead_channel_step = emit.mul(tile.ahead_tap_step, run.taps);
     };
@@ -254,7 +257,7 @@ class Driver {
     Value* channel_step = b.CreateSelect(mine, emit.mul(frame.x_pitch, size_in_bytes(spec.dtype)), emit.i64(0));
     Value* first =
         emit.add(emit.add(first_input, item.columns), emit.mul(row_tile, run.taps * line / problem.element_bytes()));
-    return [=, this, &item](TileArguments& tile, Value* first_channel, Value* column, std::int64_t) {
+    return [=, this, &item](TileArguments& tile, Value* first_channel, Value* column, Value*) {
       Value* next = emit.at_stored(item.x, emit.add(emit.mul(first_channel, frame.x_pitch), emit.add(first, column)));
       tile.ahead = emit.builder.CreateSelect(mine, next, tile.weights);
       tile.ahead_tap_step = tap_step;

@@ -49,12 +49,12 @@ void copy_row(Emitter& emit, Value* to, Value* from, std::int64_t width) {
 }  // namespace
 
 llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const plan::CpuGeometry& geometry) {
-  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(),
+  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(), emit.i64_type(),
                             emit.i64_type(),     emit.i64_type(),     emit.i64_type(), emit.i64_type()};
   llvm::Function* function = emit.begin_function("pack_panel", types);
   Value *panel = function->getArg(0), *x = function->getArg(1), *x_pitch = function->getArg(2);
   Value *first_input = function->getArg(3), *begin = function->getArg(4), *end = function->getArg(5);
-  Value *columns = function->getArg(6), *input_length = function->getArg(7);
+  Value *columns = function->getArg(6), *strip_columns = function->getArg(7), *input_length = function->getArg(8);
 
   const int lanes = emit.problem.lanes;
   const std::int64_t reach = emit.problem.polyphase.reach();
@@ -63,9 +63,9 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
     Value* row = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
     Value* x_row = emit.at_stored(x, emit.mul(channel, x_pitch));
     // Strip after strip of one channel, so that x is read in order.
-    emit.loop(begin, end, plan.strip, [&](Value* column) {
+    emit.loop(begin, end, {row}, [&](Value* column, const Values& strip) -> Emitter::Step {
       auto& b = emit.builder;
-      Value* to = emit.at(row, emit.mul(b.CreateUDiv(column, emit.i64(plan.strip)), geometry.strip_elements));
+      Value* to = strip[0];
       Value* first = emit.add(first_input, column);
       Value* inside =
           b.CreateAnd(b.CreateICmpSGE(first, emit.i64(0)), b.CreateICmpSLE(emit.add(first, whole), input_length));
@@ -76,6 +76,7 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
             width = b.CreateAnd(emit.min(width, emit.i64(whole)), emit.i64(-std::int64_t{lanes}));
             copy_row_masked(emit, to, x_row, first, width, input_length);
           });
+      return {strip_columns, {emit.at(to, geometry.strip_elements)}};
     });
   });
   emit.end_function();

@@ -2,10 +2,12 @@
 //
 // The store goes through memory: a column's rows are a handful of contiguous pieces of the output, one for each
 // channel, and a long reduction hides the copy. So one piece of code serves every stride.
+#include <llvm/IR/Constants.h>
 #include <llvm/IR/Function.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "codegen/cpu/tile.h"
 
@@ -16,7 +18,11 @@ using llvm::Value;
 void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
   const plan::RowRun& run = shape.run;
   const std::int64_t stride = emit.problem.spec.stride;
-  Value* end = emit.add(arguments.output, (shape.columns - 1) * stride + run.phases);
+  // The matrix unit's tiles have many columns and little else to hide the copies behind.
+  const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
+  Value* columns = unrolled == 1 ? arguments.columns : emit.i64(shape.columns);
+  Value* last_column = emit.mul(emit.sub(columns, emit.i64(1)), stride);
+  Value* end = emit.add(emit.add(arguments.output, last_column), run.phases);
   Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
                                          emit.builder.CreateICmpSLE(end, arguments.output_length));
   const auto rows_of = [&](Value* channel, Value* column) {
@@ -27,9 +33,7 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   };
   const auto copy_whole_pieces = [&] {
     emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
-      // The matrix unit's tiles have many columns and little else to hide the copies behind.
-      const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
-      emit.loop(emit.i64(0), emit.i64(shape.columns), unrolled, [&](Value* first) {
+      emit.loop(emit.i64(0), columns, unrolled, [&](Value* first) {
         for (std::int64_t i = 0; i < unrolled; ++i) {
           Value* column = emit.add(first, i);
           Value* output = emit.add(arguments.output, emit.mul(column, stride));
@@ -40,7 +44,7 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   };
   // Short calls are nothing else, so that what a piece lacks is found once for all channels.
   const auto copy_what_is_inside = [&] {
-    emit.loop(emit.i64(0), emit.i64(shape.columns), 1, [&](Value* column) {
+    emit.loop(emit.i64(0), columns, 1, [&](Value* column) {
       for (std::int64_t done = 0; done < run.phases; done += emit.problem.lanes) {
         const std::int64_t count = std::min<std::int64_t>(emit.problem.lanes, run.phases - done);
         Value* output = emit.add(arguments.output, emit.add(emit.mul(column, stride), done));
@@ -54,71 +58,121 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   emit.branch(inside, copy_whole_pieces, copy_what_is_inside);
 }
 
-llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
-  TileArguments arguments{};
-  llvm::Function* function = begin_tile_function(emit, shape, arguments);
-  const plan::RowRun& run = shape.run;
-  const std::int64_t vectors = run.rows / emit.problem.lanes;
-  const auto slot = [&](Value* base, std::int64_t column, std::int64_t v) {
-    return emit.at(base, column * run.rows + v * emit.problem.lanes);
-  };
+namespace {
 
-  const auto from_biases = [&] {
+class RowLanesTile {
+ public:
+  RowLanesTile(Emitter& e, const TileShape& s)
+      : emit(e),
+        shape(s),
+        run(s.run),
+        tile(std::get<plan::RowLanes>(s.plan.tile)),
+        vectors(s.run.rows / e.problem.lanes) {}
+
+  llvm::Function* function() {
+    llvm::Function* result = begin_tile_function(emit, shape, arguments);
+    const Values initial = emit.select(
+        arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
+    const TapLoop taps{run.taps,
+                       false,
+                       emit.problem.polyphase.input_step,
+                       run.rows,
+                       shape.plan.unrolled_taps,
+                       shape.plan.prefetch != plan::Prefetch::none};
+    const Values sums =
+        emit_reduction(emit, arguments, taps, initial,
+                       [&](Value* x, Value* weights, const Values& acc, bool) { return tap(x, weights, acc); });
+    emit.branch(
+        arguments.last, [&] { store(sums); }, [&] { keep(sums); });
+    emit.end_function();
+    return result;
+  }
+
+ private:
+  using NewSum = std::function<Value*(std::int64_t column, std::int64_t v, Value* sum)>;
+
+  // The sums of the columns that are wanted, and some more: whole steps. The branches around them always go the same
+  // way in a tile, and beside so many multiplications there is room to issue them. Even the first step has one, which
+  // keeps its multiplications where they are: LLVM would move them behind the other steps' and run out of registers.
+  Values updated(const Values& sums, const NewSum& new_sum) {
+    Values result;
+    const bool whole = shape.columns == tile.columns;
+    std::int64_t last = whole ? shape.columns : tile.narrowest();
+    for (std::int64_t first = 0; first < shape.columns; first = last, last += tile.step()) {
+      const auto begin = sums.begin() + first * vectors;
+      const Values before(begin, begin + (last - first) * vectors);
+      const auto step = [&] {
+        Values after;
+        for (std::int64_t column = first; column < last; ++column)
+          for (std::int64_t v = 0; v < vectors; ++v)
+            after.push_back(new_sum(column, v, before[static_cast<std::size_t>((column - first) * vectors + v)]));
+        return after;
+      };
+      const auto wanted = [&] { return emit.builder.CreateICmpSGT(arguments.columns, emit.i64(first)); };
+      const Values after = whole ? step()
+                                 : emit.select(
+                                       wanted(), step, [&] { return before; }, /*likely=*/true);
+      result.insert(result.end(), after.begin(), after.end());
+    }
+    return result;
+  }
+
+  std::int64_t offset(std::int64_t column, std::int64_t v) const { return column * run.rows + v * emit.problem.lanes; }
+
+  Values sums_from_biases() {
     Values biases, sums;
-    for (std::int64_t v = 0; v < vectors; ++v) biases.push_back(emit.load_vector(slot(arguments.biases, 0, v), true));
+    for (std::int64_t v = 0; v < vectors; ++v)
+      biases.push_back(emit.load_vector(emit.at(arguments.biases, offset(0, v)), true));
     for (std::int64_t column = 0; column < shape.columns; ++column)
       sums.insert(sums.end(), biases.begin(), biases.end());
     return sums;
-  };
-  const auto from_accumulators = [&] {
-    Values sums;
-    for (std::int64_t column = 0; column < shape.columns; ++column)
-      for (std::int64_t v = 0; v < vectors; ++v)
-        sums.push_back(emit.load_vector(slot(arguments.accumulators, column, v), true));
-    return sums;
-  };
-  const Values initial = emit.select(arguments.first, from_biases, from_accumulators);
+  }
 
-  const TapLoop taps{run.taps,
-                     false,
-                     emit.problem.polyphase.input_step,
-                     run.rows,
-                     shape.plan.unrolled_taps,
-                     shape.plan.prefetch != plan::Prefetch::none};
-  const Values sums = emit_reduction(emit, arguments, taps, initial, [&](Value* x, Value* weights, Values acc, bool) {
+  Values sums_from_accumulators() {
+    const Values none(static_cast<std::size_t>(shape.columns * vectors), llvm::Constant::getNullValue(emit.vector));
+    return updated(none, [&](std::int64_t column, std::int64_t v, Value*) {
+      return emit.load_vector(emit.at(arguments.accumulators, offset(column, v)), true);
+    });
+  }
+
+  Values tap(Value* x, Value* weights, const Values& acc) {
     Values w;
-    for (std::int64_t v = 0; v < vectors; ++v) w.push_back(emit.load_vector(slot(weights, 0, v), true));
-    for (std::int64_t column = 0; column < shape.columns; ++column) {
-      Value* input = emit.load_splat(emit.at(x, column));
-      for (std::int64_t v = 0; v < vectors; ++v) {
-        Value*& sum = acc[static_cast<std::size_t>(column * vectors + v)];
-        sum = emit.fma(w[static_cast<std::size_t>(v)], input, sum);
-      }
-    }
-    return acc;
-  });
+    for (std::int64_t v = 0; v < vectors; ++v) w.push_back(emit.load_vector(emit.at(weights, offset(0, v)), true));
+    Value* input = nullptr;
+    return updated(acc, [&](std::int64_t column, std::int64_t v, Value* sum) {
+      if (v == 0) input = emit.load_splat(emit.at(x, column));
+      return emit.fma(w[static_cast<std::size_t>(v)], input, sum);
+    });
+  }
 
-  const auto for_each_sum = [&](const std::function<void(std::int64_t offset, Value * sum)>& write) {
-    for (std::int64_t column = 0; column < shape.columns; ++column)
-      for (std::int64_t v = 0; v < vectors; ++v)
-        write(column * run.rows + v * emit.problem.lanes, sums[static_cast<std::size_t>(column * vectors + v)]);
-  };
-  emit.branch(
-      arguments.last,
-      [&] {
-        for_each_sum([&](std::int64_t offset, Value* sum) {
-          Value* output = emit.rounded(emit.activate(emit.problem.spec.epilogue, sum));
-          emit.store_rounded(output, emit.at_stored(arguments.stage, offset), true);
-        });
-        store_staged_tile(emit, shape, arguments);
-      },
-      [&] {
-        for_each_sum([&](std::int64_t offset, Value* sum) {
-          emit.store_vector(sum, emit.at(arguments.accumulators, offset), true);
-        });
-      });
-  emit.end_function();
-  return function;
+  void store(const Values& sums) {
+    updated(sums, [&](std::int64_t column, std::int64_t v, Value* sum) {
+      Value* output = emit.rounded(emit.activate(emit.problem.spec.epilogue, sum));
+      emit.store_rounded(output, emit.at_stored(arguments.stage, offset(column, v)), true);
+      return sum;
+    });
+    store_staged_tile(emit, shape, arguments);
+  }
+
+  void keep(const Values& sums) {
+    updated(sums, [&](std::int64_t column, std::int64_t v, Value* sum) {
+      emit.store_vector(sum, emit.at(arguments.accumulators, offset(column, v)), true);
+      return sum;
+    });
+  }
+
+  Emitter& emit;
+  const TileShape& shape;
+  const plan::RowRun& run;
+  const plan::RowLanes& tile;
+  const std::int64_t vectors;
+  TileArguments arguments;
+};
+
+}  // namespace
+
+llvm::Function* emit_row_lanes_tile(Emitter& emit, const TileShape& shape) {
+  return RowLanesTile(emit, shape).function();
 }
 
 }  // namespace unstride::cpu

@@ -37,6 +37,7 @@ constexpr std::array parameters = {
     Parameter{"ahead", &TileArguments::ahead, &Emitter::pointer_type},
     Parameter{"ahead_channel_step", &TileArguments::ahead_channel_step, &Emitter::i64_type},
     Parameter{"ahead_tap_step", &TileArguments::ahead_tap_step, &Emitter::i64_type},
+    Parameter{"columns", &TileArguments::columns, &Emitter::i64_type},
 };
 
 }  // namespace
@@ -63,10 +64,10 @@ llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileA
   return function;
 }
 
-void call_tile(Emitter& emit, llvm::Function* tile, const TileArguments& arguments) {
+void call_tile(Emitter& emit, llvm::FunctionType* type, Value* tile, const TileArguments& arguments) {
   Values values;
   for (const Parameter& parameter : parameters) values.push_back(arguments.*parameter.value);
-  emit.builder.CreateCall(tile, values);
+  emit.builder.CreateCall(type, tile, values);
 }
 
 llvm::Function* emit_copy_clamped(Emitter& emit) {

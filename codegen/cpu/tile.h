@@ -12,6 +12,7 @@ namespace unstride::cpu {
 struct TileArguments {
   llvm::Value* x = nullptr;  ///< the input that the tile's first column reads with its first tap, first input channel
   llvm::Value* x_pitch = nullptr;       ///< elements between two input channels of x
+  llvm::Value* columns = nullptr;       ///< that are wanted, from 1 to TileShape::columns; more may be computed
   llvm::Value* weights = nullptr;       ///< [input channel][tap][row] of this tile, from the first input channel
   llvm::Value* biases = nullptr;        ///< [row]
   llvm::Value* accumulators = nullptr;  ///< what the tile keeps between channel blocks, vector aligned
@@ -36,7 +37,7 @@ struct TileShape {
   const plan::CpuPlan& plan;
   const plan::CpuGeometry& geometry;
   const plan::RowRun& run;
-  std::int64_t columns;          ///< whole or tail
+  std::int64_t columns;          ///< at most: of a whole tile, or of a tail
   llvm::Function* copy_clamped;  ///< emit_copy_clamped
 };
 
@@ -50,7 +51,7 @@ EmitTile tile_emitter(const plan::CpuPlan& plan);
 
 /// Starts a tile function, and gives its parameters their names.
 llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileArguments& arguments);
-void call_tile(Emitter& emit, llvm::Function* tile, const TileArguments& arguments);
+void call_tile(Emitter& emit, llvm::FunctionType* type, llvm::Value* tile, const TileArguments& arguments);
 
 /// Copies the outputs in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
 void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments);

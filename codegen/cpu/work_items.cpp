@@ -32,6 +32,7 @@ void KernelFrame::emit(const std::string& symbol, const std::function<void(const
   y_pitch = number(offsetof(KernelArguments, y_pitch));
   input_length = number(offsetof(KernelArguments, input_length));
   output_length = number(offsetof(KernelArguments, output_length));
+  strip_columns = number(offsetof(KernelArguments, strip_columns));
 
   // index = ((batch * groups + group) * column_blocks + column_block) * row_chunks + row_chunk: divided once, counted
   // on from item to item, because an item of a depthwise layer is short.
@@ -90,10 +91,24 @@ WorkItem KernelFrame::item_at(const Values& position, Value* groups) {
   Value* before = emit_.mul(block, block_columns);
   item.column = emit_.add(before, plan::grid_offset(problem.spec) / problem.spec.stride);
   item.columns = emit_.min(block_columns, emit_.sub(number(offsetof(KernelArguments, columns)), before));
-  Value* chunk_tiles = number(offsetof(KernelArguments, chunk_tiles));
-  item.first_tile = emit_.mul(chunk, chunk_tiles);
-  item.last_tile = emit_.min(emit_.add(item.first_tile, chunk_tiles), emit_.i64(geometry_.weights.tiles()));
+  Value* chunk_work = number(offsetof(KernelArguments, chunk_work));
+  Value* work = emit_.mul(chunk, chunk_work);
+  item.first_tile = tiles_before(work);
+  item.last_tile = tiles_before(emit_.add(work, chunk_work));
   return item;
+}
+
+// Row tiles that start with less work before them.
+Value* KernelFrame::tiles_before(Value* work) {
+  Value* tiles = emit_.i64(0);
+  std::int64_t before = 0;
+  for (const plan::RowRun& run : geometry_.weights.runs) {
+    Value* of_run = emit_.max(emit_.i64(0), emit_.sub(work, emit_.i64(before)));
+    of_run = emit_.builder.CreateUDiv(emit_.add(of_run, run.work() - 1), emit_.i64(run.work()));
+    tiles = emit_.add(tiles, emit_.min(of_run, emit_.i64(run.tiles())));
+    before += run.tiles() * run.work();
+  }
+  return tiles;
 }
 
 }  // namespace unstride::cpu

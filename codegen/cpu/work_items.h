@@ -24,6 +24,7 @@ class KernelFrame {
   void emit(const std::string& symbol, const std::function<void(const WorkItem&)>& body);
 
   llvm::Value *x_pitch = nullptr, *y_pitch = nullptr, *input_length = nullptr, *output_length = nullptr;
+  llvm::Value* strip_columns = nullptr;
   llvm::Value* scratch = nullptr;
 
   /// Hands the body groups that follow each other as one item, where items are whole groups: for layers whose groups
@@ -38,6 +39,7 @@ class KernelFrame {
   llvm::Value* number(std::size_t offset);
   llvm::Value* pointer(std::size_t offset);
   WorkItem item_at(const Values& position, llvm::Value* groups);
+  llvm::Value* tiles_before(llvm::Value* work);
 
   Emitter& emit_;
   const plan::CpuGeometry& geometry_;

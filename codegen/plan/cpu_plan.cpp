@@ -14,7 +14,7 @@ constexpr Names<Prefetch, 3> prefetch_names = {
 
 struct Printer {
   std::string operator()(const RowLanes& t) const {
-    return fmt::format("{} vectors={} columns={} tail={}", RowLanes::name, t.vectors, t.columns, t.tail_columns);
+    return fmt::format("{} vectors={} columns={}", RowLanes::name, t.vectors, t.columns);
   }
   std::string operator()(const Depthwise& t) const { return fmt::format("{} vectors={}", Depthwise::name, t.vectors); }
   std::string operator()(const ColumnLanes& t) const {
@@ -31,6 +31,23 @@ std::string_view CpuPlan::strategy() const {
   return std::visit([](const auto& t) { return t.name; }, tile);
 }
 
+std::int64_t CpuPlan::strip_columns(std::int64_t call_columns) const {
+  const auto* row_lanes = std::get_if<RowLanes>(&tile);
+  const bool one_tile_each = row_lanes && strip == row_lanes->columns;
+  // The last tile of a call may be wider than what is left of it: the panel must have room.
+  if (!one_tile_each || call_columns >= 4 * strip || call_columns + strip > column_block) return strip;
+  const int columns = static_cast<int>(call_columns);
+  // A tile costs about a column more than it has.
+  const auto cost = [&](int width) {
+    const int last = columns % width == 0 ? 0 : row_lanes->width_for(columns % width) + 1;
+    return columns / width * (width + 1) + last;
+  };
+  int best = row_lanes->columns;
+  for (int width = best - row_lanes->step(); width >= row_lanes->narrowest(); width -= row_lanes->step())
+    if (cost(width) < cost(best)) best = width;
+  return best;
+}
+
 std::string to_string(const CpuPlan& plan) {
   return fmt::format("{} input={} prefetch={} taps={} channel_block={} strip={} column_block={}",
                      std::visit(Printer{}, plan.tile), name_of(plan.input, input_names),
@@ -42,7 +59,7 @@ CpuPlan parse_plan(std::string_view text) {
   PlanFields fields(text);
   CpuPlan plan;
   if (fields.name() == RowLanes::name) {
-    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), fields.take_int("tail")};
+    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns")};
   } else if (fields.name() == ColumnLanes::name) {
     plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
   } else if (fields.name() == Depthwise::name) {

@@ -15,9 +15,19 @@ namespace unstride::plan {
 /// Accumulators: [columns][vectors].
 struct RowLanes {
   static constexpr std::string_view name = "row_lanes";
-  int vectors = 1;       ///< of rows in a tile
-  int columns = 1;       ///< in a tile
-  int tail_columns = 1;  ///< in a tile at the end of a block, where a whole one doesn't fit
+  int vectors = 1;  ///< of rows in a tile
+  int columns = 1;  ///< in a tile
+
+  // A tile at the end of a block may have fewer columns. It has one of three widths, `step` apart and below `columns`;
+  // narrower ones would gain little, as accumulators wait for each other.
+  int step() const { return columns >= 4 ? columns / 4 : 1; }
+  int narrowest() const { return columns > 3 * step() ? columns - 3 * step() : 1; }
+  /// At most. A whole tile where it has no fewer.
+  int tail_columns() const { return columns > step() ? columns - step() : columns; }
+  /// The least width that so many columns fit into.
+  int width_for(int wanted) const {
+    return wanted <= narrowest() ? narrowest() : columns - (columns - wanted) / step() * step();
+  }
 
   friend bool operator==(const RowLanes&, const RowLanes&) = default;
 };
@@ -71,11 +81,13 @@ struct CpuPlan {
   std::int64_t column_block = 0;   ///< columns of one packed input panel, a whole number of strips
 
   std::string_view strategy() const;
+  /// Of a strip in a call of so many columns: fewer than `strip` where tiles then compute fewer in vain.
+  std::int64_t strip_columns(std::int64_t call_columns) const;
   bool uses_matrix_unit() const { return std::holds_alternative<AmxTiles>(tile); }
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 
-/// "row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=weights taps=4 channel_block=512 ..."
+/// "row_lanes vectors=2 columns=14 input=packed prefetch=weights taps=4 channel_block=512 ..."
 std::string to_string(const CpuPlan& plan);
 /// Reads what to_string writes. Throws ArgumentError that names the part it can't read.
 CpuPlan parse_plan(std::string_view text);

@@ -23,7 +23,7 @@ std::int64_t tile_columns(const CpuProblem&, const CpuPlan& plan) {
   return tile_of(plan).columns;
 }
 std::int64_t tail_columns(const CpuProblem&, const CpuPlan& plan) {
-  return tile_of(plan).tail_columns;
+  return tile_of(plan).tail_columns();
 }
 
 // Splits the phases [first, last), which have equally many taps, into blocks that fit a tile.
@@ -40,8 +40,9 @@ void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, s
     run.blocks = blocks;
     run.phases = phases;
     run.taps = problem.polyphase.taps(begin);
-    run.channels = std::min(rows / phases, problem.out_channels());
-    run.channel_tiles = ceil_div(problem.out_channels(), run.channels);
+    run.channel_tiles = ceil_div(problem.out_channels(), std::min(rows / phases, problem.out_channels()));
+    // As even as it goes: the last tile is computed whole.
+    run.channels = ceil_div(problem.out_channels(), run.channel_tiles);
     run.rows = support::round_up(run.channels * phases, unit);
     runs.push_back(run);
   }
@@ -68,15 +69,13 @@ bool fits_registers(const CpuProblem& problem, const RowLanes& tile) {
 // LLVM starts the next loads early: without registers to spare it spills (tests/kernels/emitted_code_test.cpp).
 bool is_comfortable(const CpuProblem& problem, const RowLanes& tile) {
   const bool one_broadcast_each = tile.vectors == 1 && !problem.target.embedded_broadcast;
-  const int spare = tile.vectors > 2 || one_broadcast_each ? 2 : 1;
+  const int spare = one_broadcast_each ? 3 : tile.vectors > 2 ? 2 : 1;
   return registers(problem, tile) + spare <= problem.target.vector_registers;
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   const RowLanes& tile = tile_of(plan);
-  if (tile.vectors < 1 || tile.columns < 1 || tile.tail_columns < 1)
-    return "vectors, columns and tail must be at least 1";
-  if (tile.tail_columns > tile.columns) return "tail must be at most columns";
+  if (tile.vectors < 1 || tile.columns < 1) return "vectors and columns must be at least 1";
   if (!fits_registers(problem, tile)) return "the tile does not fit the registers";
   return {};
 }
@@ -84,13 +83,8 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
   for (int vectors = 1; vectors <= 6; ++vectors)
-    for (int columns = 4; is_comfortable(problem, {.vectors = vectors, .columns = columns}); ++columns) {
-      // Few columns computed in vain at the end of a block, or few tiles for them.
-      for (const int parts : {3, 2}) {
-        const int tail = static_cast<int>(ceil_div(columns, parts));
-        add_plans(problem, {.tile = RowLanes{vectors, columns, tail}, .unrolled_taps = 4}, columns, plans);
-      }
-    }
+    for (int columns = 4; is_comfortable(problem, {.vectors = vectors, .columns = columns}); ++columns)
+      add_plans(problem, {.tile = RowLanes{vectors, columns}, .unrolled_taps = 4}, columns, plans);
   return plans;
 }
 
@@ -114,7 +108,14 @@ double step_cycles(const CpuProblem& problem, int vectors, int columns, bool wei
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const RowLanes& tile = tile_of(plan);
-  const auto [whole, tails] = expected_tiles(columns, tile.columns, tile.tail_columns);
+  // The last tile of many columns is half as wide as the others, in the mean over lengths.
+  const bool many = columns >= std::int64_t{4} * tile.columns;
+  const auto width =
+      static_cast<int>(many ? tile.columns : std::min<std::int64_t>(plan.strip_columns(columns), tile.columns));
+  const double last_share = many ? (width - 1.0) / width : columns % width == 0 ? 0 : 1;
+  const int last_width = tile.width_for(many ? width / 2 : static_cast<int>(columns % width));
+  const double whole =
+      many ? static_cast<double>(columns) / width - last_share / 2 : static_cast<double>(columns / width);
   double cycles = 0;
   std::int64_t row_tiles = 0;
   for (const RowRun& run : runs(problem, plan)) {
@@ -130,8 +131,9 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double sums = revisits(problem, plan) * (30 + 3.0 * tile_columns * vectors);
       return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store + sums;
     };
-    const double row_tile = whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns);
-    cycles += static_cast<double>(run.tiles()) * predict_row_tile(problem, plan, run, columns, whole + tails, row_tile);
+    const double row_tile = whole * tile_cycles(width) + last_share * tile_cycles(last_width);
+    const double tiles = whole + last_share;
+    cycles += static_cast<double>(run.tiles()) * predict_row_tile(problem, plan, run, columns, tiles, row_tile);
   }
   return cycles + predict_input(problem, plan, tile.columns, columns, row_tiles);
 }

@@ -8,6 +8,12 @@ std::int64_t WeightLayout::tiles() const {
   return sum;
 }
 
+std::int64_t WeightLayout::work() const {
+  std::int64_t sum = 0;
+  for (const RowRun& run : runs) sum += run.tiles() * run.work();
+  return sum;
+}
+
 std::int64_t WeightLayout::group_weights() const {
   std::int64_t sum = 0;
   for (const RowRun& run : runs) sum += run.tiles() * tile_weights(run);

@@ -23,6 +23,8 @@ struct RowRun {
   std::int64_t rows = 1;           ///< in a tile, with those that only fill up a vector
 
   std::int64_t tiles() const { return blocks * channel_tiles; }
+  /// Of a tile: multiplications for each input channel and column.
+  std::int64_t work() const { return taps * rows; }
   friend bool operator==(const RowRun&, const RowRun&) = default;
 };
 
@@ -38,6 +40,7 @@ struct WeightLayout {
   }
   std::int64_t tile_weights(const RowRun& run) const { return packed_channels * channel_weights(run); }
   std::int64_t tiles() const;          ///< of one group
+  std::int64_t work() const;           ///< of them all
   std::int64_t group_weights() const;  ///< packed weights of one group
   std::int64_t group_biases() const;
   friend bool operator==(const WeightLayout&, const WeightLayout&) = default;

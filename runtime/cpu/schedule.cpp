@@ -25,7 +25,8 @@ constexpr double held_up = 0.03;
 
 /// Of one group of one batch element: its columns into blocks, the row tiles of each into chunks.
 struct Division {
-  std::int64_t blocks = 1, chunks = 1;
+  std::int64_t blocks, chunks;
+  std::int64_t chunk_work;  ///< KernelArguments::chunk_work
 };
 
 class Divider {
@@ -43,57 +44,58 @@ class Divider {
     most_ = std::max(fewest_, columns / narrowest);
     // Outputs without taps are filled by whoever has all rows.
     row_tiles_ = problem.polyphase.has_bias_only_phases() ? 1 : geometry.weights.tiles();
-    double steps = 0, most = 0;
-    for (const plan::RowRun& run : geometry.weights.runs) {
-      const double of_tile = static_cast<double>(run.rows * run.taps);
-      steps += static_cast<double>(run.tiles()) * of_tile;
-      most = std::max(most, of_tile);
-    }
-    unevenness_ = most * static_cast<double>(geometry.weights.tiles()) / steps;
+    work_ = geometry.weights.work();
+    for (const plan::RowRun& run : geometry.weights.runs) most_work_ = std::max(most_work_, run.work());
+    last_work_ = geometry.weights.runs.back().work();
   }
 
   std::int64_t outer() const { return outer_; }
-  Division for_one_thread() const { return {fewest_, 1}; }
+  Division for_one_thread() const { return divided(fewest_, 1); }
   double cycles_of_one_thread() const { return cycles(for_one_thread(), 1); }
 
   Division for_threads(std::int64_t threads) const {
     // Fewest, evenly shared, and some for each thread.
-    Division best;
+    Division best = for_one_thread();
     double least = std::numeric_limits<double>::infinity();
     for (const std::int64_t blocks : {fewest_, round_up(fewest_, threads), ceil_div(threads, outer_),
                                       ceil_div(2 * threads, outer_), ceil_div(4 * threads, outer_)}) {
       if (blocks < fewest_ || blocks > most_) continue;
       for (std::int64_t chunks = 1; chunks <= std::min(row_tiles_, 4 * threads); ++chunks) {
-        const Division division{blocks, chunks};
-        const double share = static_cast<double>(threads) / static_cast<double>(items(division));
+        const Division division = divided(blocks, chunks);
+        const std::int64_t items = outer_ * division.blocks * division.chunks;
+        const double share = static_cast<double>(threads) / static_cast<double>(items);
         const double expected = cycles(division, threads) * (1 + held_up * std::min(1.0, share));
         if (expected < least) best = division, least = expected;
-        if (items(division) >= 4 * threads) break;
+        if (items >= 4 * threads) break;
       }
     }
     return best;
   }
 
  private:
-  std::int64_t items(const Division& division) const { return outer_ * division.blocks * division.chunks; }
+  // A tile goes to the chunk that its work starts in. Chunks are never less than the greatest tile: none is empty.
+  Division divided(std::int64_t blocks, std::int64_t chunks) const {
+    const std::int64_t chunk_work = std::max(most_work_, ceil_div(work_, chunks));
+    return {blocks, (work_ - last_work_) / chunk_work + 1, chunk_work};
+  }
 
   // Until the last thread is done.
   double cycles(const Division& division, std::int64_t threads) const {
     const double columns = static_cast<double>(columns_) / static_cast<double>(division.blocks);
-    const double chunks = static_cast<double>(std::min(division.chunks, row_tiles_));
+    // Of the largest chunk, which has whole tiles.
+    const double work = static_cast<double>(round_up(division.chunk_work, most_work_));
+    const double share = std::min(1.0, work / static_cast<double>(work_));
     // An item with an end of the input is among the last to be done.
     const double ends = cost_.end * (division.blocks == 1 ? ends_ : 1);
     const double rows = std::max(0.0, cost_.block - ends) + (cost_.column - cost_.packing) * columns;
-    const double item = cycles_per_item + ends + cost_.packing * columns + rows / chunks;
-    // Chunks of tiles with more taps than others take longer, the less so the more there are to make up for it.
-    const double rounds = static_cast<double>(ceil_div(items(division), threads));
-    return item * (chunks == 1 ? rounds : rounds + 2 * (unevenness_ - 1));
+    const double item = cycles_per_item + ends + cost_.packing * columns + rows * share;
+    return item * static_cast<double>(ceil_div(outer_ * division.blocks * division.chunks, threads));
   }
 
   const plan::CallCost& cost_;
   std::int64_t outer_, columns_, fewest_, most_, row_tiles_;
-  double ends_;        // of the input, in strips of their own
-  double unevenness_;  // of the most expensive row tile against the mean
+  double ends_;                                            // of the input, in strips of their own
+  std::int64_t work_ = 0, most_work_ = 0, last_work_ = 0;  // of all row tiles, the greatest, the last
 };
 
 }  // namespace
@@ -111,9 +113,9 @@ Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, co
   arguments.block_columns =
       std::min(round_up(ceil_div(arguments.columns, division.blocks), geometry.tile_columns), plan.column_block);
   arguments.column_blocks = ceil_div(arguments.columns, arguments.block_columns);
-  const std::int64_t row_tiles = geometry.weights.tiles();
-  arguments.chunk_tiles = ceil_div(row_tiles, division.chunks);
-  arguments.row_chunks = ceil_div(row_tiles, arguments.chunk_tiles);
+  arguments.strip_columns = arguments.column_blocks == 1 ? plan.strip_columns(arguments.columns) : plan.strip;
+  arguments.chunk_work = division.chunk_work;
+  arguments.row_chunks = division.chunks;
 
   result.items = divider.outer() * arguments.column_blocks * arguments.row_chunks;
   result.threads = static_cast<int>(std::min<std::int64_t>(result.threads, result.items));

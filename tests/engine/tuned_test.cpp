@@ -96,7 +96,7 @@ TEST_F(TunedPlans, ChangeNoBit) {
 TEST_F(TunedPlans, ThatAreNotLegalAnyMoreAreSkippedAndNamedOnce) {
   const std::string model = engine().compile(spec).info().plan;
   plant(
-      "row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=none taps=4 channel_block=16 strip=13 "
+      "row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 channel_block=16 strip=13 "
       "column_block=26");
   const Engine user = engine();
   EXPECT_EQ(user.explain(spec).plan, model);
@@ -214,7 +214,7 @@ TEST_F(Subjects, EveryCandidateOfStrictMathGivesTheDefaultsBits) {
 
 TEST_F(Subjects, RefuseAnIllegalPlan) {
   const auto subject = make_cpu_subject(problem, model, code, jit, threads, {.length = 61});
-  EXPECT_THROW(subject->build("row_lanes vectors=2 columns=14 tail=7 input=packed prefetch=none taps=4 "
+  EXPECT_THROW(subject->build("row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 "
                               "channel_block=16 strip=13 column_block=26"),
                ArgumentError);
 }

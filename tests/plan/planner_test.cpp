@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <set>
 
 #include "plan_testing.h"
 
@@ -64,6 +67,49 @@ TEST(Planner, ExpectsTheTilesThatCoverFewColumnsAndTheirMeanOfMany) {
   }
 }
 
+// Columns that tiles compute for so many, in strips of one tile.
+std::int64_t computed(const RowLanes& tile, std::int64_t strip, std::int64_t columns) {
+  std::int64_t sum = 0;
+  for (; columns > 0; columns -= strip) sum += tile.width_for(static_cast<int>(std::min(strip, columns)));
+  return sum;
+}
+
+TEST(RowLanes, AWidthHoldsWhatIsWantedAndIsTheLeastOfFour) {
+  for (int columns = 1; columns <= 30; ++columns) {
+    const RowLanes tile{.columns = columns};
+    std::set<int> widths;
+    for (int wanted = 1; wanted <= columns; ++wanted) {
+      widths.insert(tile.width_for(wanted));
+      EXPECT_EQ(tile.width_for(wanted), *widths.lower_bound(wanted)) << wanted << " of " << columns;
+    }
+    EXPECT_EQ(*widths.rbegin(), columns);
+    EXPECT_LE(widths.size(), 4u);
+    EXPECT_EQ(tile.tail_columns(), columns == 1 ? 1 : *std::next(widths.rbegin())) << columns;
+  }
+}
+
+TEST(RowLanes, StripsOfAShortCallComputeFewerColumnsInVain) {
+  for (int width = 1; width <= 30; ++width) {
+    const RowLanes tile{.columns = width};
+    const CpuPlan plan{.tile = tile, .channel_block = 1, .strip = width, .column_block = 100 * width};
+    for (std::int64_t columns = 1; columns < 6 * width; ++columns) {
+      const std::int64_t strip = plan.strip_columns(columns);
+      ASSERT_GE(strip, 1);
+      ASSERT_LE(strip, plan.strip);
+      if (strip < plan.strip)
+        EXPECT_LT(computed(tile, strip, columns), computed(tile, width, columns)) << columns << " in " << width;
+      if (columns >= 4 * width) EXPECT_EQ(strip, plan.strip);
+    }
+  }
+  const CpuPlan plan{.tile = RowLanes{.columns = 11}, .channel_block = 1, .strip = 11, .column_block = 1023};
+  EXPECT_EQ(plan.strip_columns(12), 7);  // tiles of 7 and 5, not of 11 and 5
+}
+
+TEST(RowLanes, StripsOfACallLeaveRoomForItsLastTile) {
+  const CpuPlan plan{.tile = RowLanes{.columns = 11}, .channel_block = 1, .strip = 11, .column_block = 22};
+  EXPECT_EQ(plan.strip_columns(12), 11);
+}
+
 TEST(Planner, GivesFewColumnsAPlanThatIsPredictedToBeFasterThere) {
   const CpuProblem problem(layer(128, 64, 14, 7), avx512());
   const KernelPlan plan = choose_plan(problem).plan;
@@ -98,7 +144,7 @@ TEST(Planner, FindsAPlanForEveryLayerHoweverLarge) {
 TEST(Planner, RefusesAPlanThatDoesNotFitTheRegisters) {
   const CpuProblem problem(layer(64, 64, 4, 2), avx2());
   CpuPlan plan = choose_plan(problem, "row_lanes").plan.general();
-  std::get<RowLanes>(plan.tile) = {.vectors = 4, .columns = 4, .tail_columns = 4};
+  std::get<RowLanes>(plan.tile) = {.vectors = 4, .columns = 4};
   EXPECT_NE(message([&] { choose_plan(problem, to_string(plan)); }).find("the tile does not fit the registers"),
             std::string::npos);
 }

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <vector>
+
 #include "codegen/plan/cpu_planner.h"
 #include "tests/oracle/layer_data.h"
 
@@ -31,7 +34,8 @@ struct Scheduled {
     plan = plan::choose_plan(problem).plan.general();
     const plan::CpuGeometry geometry(problem, plan);
     tile_columns = geometry.tile_columns;
-    row_tiles = geometry.weights.tiles();
+    for (const plan::RowRun& run : geometry.weights.runs)
+      row_tiles.insert(row_tiles.end(), static_cast<std::size_t>(run.tiles()), run.work());
     has_bias_only_phases = problem.polyphase.has_bias_only_phases();
     const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
     schedule = cpu::schedule(problem, plan, geometry, cost, batch, threads, arguments);
@@ -41,7 +45,8 @@ struct Scheduled {
   std::int64_t batch;
   int threads;
   plan::CpuPlan plan;
-  std::int64_t tile_columns, row_tiles;
+  std::int64_t tile_columns;
+  std::vector<std::int64_t> row_tiles;  // the work of each
   bool has_bias_only_phases;
   KernelArguments arguments{};
   Schedule schedule;
@@ -80,10 +85,25 @@ TEST(Schedule, ColumnBlocksFitThePanelAndStartOnATile) {
   });
 }
 
+TEST(Schedule, StripsFitThePlans) {
+  for_random_calls([](const Scheduled& call) {
+    EXPECT_GE(call.arguments.strip_columns, 1);
+    EXPECT_LE(call.arguments.strip_columns, call.plan.strip);
+    if (call.arguments.column_blocks > 1) EXPECT_EQ(call.arguments.strip_columns, call.plan.strip);
+  });
+}
+
 TEST(Schedule, RowChunksCoverAllRowTilesAndNoneIsEmpty) {
   for_random_calls([](const Scheduled& call) {
-    ASSERT_GT(call.arguments.chunk_tiles, 0);
-    EXPECT_EQ(call.arguments.row_chunks, pieces(call.row_tiles, call.arguments.chunk_tiles));
+    ASSERT_GT(call.arguments.chunk_work, 0);
+    std::set<std::int64_t> chunks;
+    std::int64_t before = 0;
+    for (const std::int64_t work : call.row_tiles) {
+      chunks.insert(before / call.arguments.chunk_work);
+      before += work;
+    }
+    EXPECT_EQ(call.arguments.row_chunks, std::ssize(chunks));
+    EXPECT_EQ(call.arguments.row_chunks, *chunks.rbegin() + 1);
   });
 }
 
