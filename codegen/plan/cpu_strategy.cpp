@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "codegen/plan/bfloat16_parts.h"
@@ -73,8 +74,18 @@ namespace {
 // Rows that the hardware's prefetching follows at once.
 constexpr std::int64_t followed_rows = 16;
 
-// Input channels of a panel that leave room for columns.
-constexpr std::int64_t many_channels = 256;
+// Weights of a row tile that are used for all columns of a panel, while the next are asked for: they and the panel stay
+// in the second-level cache. More of them are partly gone when their turn comes; fewer cost more visits of the sums.
+constexpr std::int64_t block_weight_bytes = 96 << 10;
+
+// Input channels with so many weights: a power of two.
+std::int64_t channels_of_a_block(const CpuProblem& problem, const CpuPlan& plan) {
+  std::int64_t bytes = 0;  // of one channel
+  for (const RowRun& run : strategy_of(plan).runs(problem, plan))
+    bytes = std::max(bytes, run.taps * run.rows * problem.element_bytes());
+  const std::int64_t channels = std::max(followed_rows, block_weight_bytes / bytes);
+  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(channels)));
+}
 
 void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan& plan) {
   const std::int64_t reach = problem.polyphase.reach();
@@ -91,9 +102,9 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
 }  // namespace
 
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
-  // With so many channels that few columns fit, weights would come again and again: blocks of channels make room.
-  if (problem.in_channels() >= 2 * many_channels && !weights_in_l2(problem)) {
-    plan.channel_block = many_channels;
+  const std::int64_t block = weights_in_l2(problem) ? problem.in_channels() : channels_of_a_block(problem, plan);
+  if (block < problem.in_channels()) {
+    plan.channel_block = block;
     plan.prefetch = Prefetch::weights;
     choose_blocks(problem, tile_columns, plan);
     plans.push_back(plan);
@@ -181,7 +192,11 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
     if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / 6;
     return overlapped(cycles, bytes / 8);
   }
-  if (asks) return std::max((far_ahead ? 1.07 : 1.04) * cycles, visits * bytes / 7);
+  if (asks) {
+    // The further ahead, the more of it is gone again when its turn comes.
+    const double ahead = static_cast<double>(weight_bytes) / (128 << 10);
+    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles, visits * bytes / 7);
+  }
   return cycles + visits * bytes / 2;
 }
 
@@ -241,7 +256,7 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   const double looping = 150;
   // Asking in vain costs a little in every step of the reduction.
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
-  const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 2.0;
+  const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 1.0;
   if (plan.input == Input::packed)
     // Strips start on a line.
     return looping + from_memory + packing +

@@ -28,6 +28,12 @@ struct Entrant {
   bool refused = false;
 };
 
+// By the median.
+std::size_t index_of_fastest(const std::vector<std::vector<double>>& times) {
+  const auto median = [](const std::vector<double>& rounds) { return median_interval(rounds).median; };
+  return static_cast<std::size_t>(std::ranges::min_element(times, {}, median) - times.begin());
+}
+
 std::string_view kind(std::string_view plan) {
   return plan.substr(0, plan.find(' '));
 }
@@ -184,10 +190,11 @@ class Search {
 
   // Plans tie with the fastest, or with the default, only because of too few rounds.
   bool is_unsure() const {
-    const Interval& fastest = *std::ranges::min_element(times_, {}, &Interval::median);
-    const auto unsure = [](const Interval& a, const Interval& b) { return is_tie(a, b) && !is_equal(a, b); };
-    return std::ranges::any_of(times_, [&](const Interval& time) {
-      return unsure(time, fastest) || (!is_equal(times_.front(), fastest) && unsure(time, times_.front()));
+    const auto unsure = [](const Comparison& c) { return c.is_tie() && !c.is_equal(); };
+    const std::vector<double>&fastest = times_[index_of_fastest(times_)], &first = times_.front();
+    const bool first_is_slower = !compare(first, fastest).is_equal();
+    return std::ranges::any_of(times_, [&](const std::vector<double>& time) {
+      return unsure(compare(time, fastest)) || (first_is_slower && unsure(compare(time, first)));
     });
   }
 
@@ -250,17 +257,14 @@ class Search {
 
   void rank(int rung, const Field& field, std::vector<std::vector<double>> times) {
     const int rounds = static_cast<int>(times.front().size());
-    times = without_drift(std::move(times));
+    times_ = without_drift(std::move(times));
     field_ = field;
-    times_.clear();
     for (std::size_t i = 0; i < field.size(); ++i) {
-      times_.push_back(median_interval(times[i]));
       const auto known = std::ranges::find(result_.tried, field[i]->plan, &Tried::plan);
       Tried& tried = known == result_.tried.end() ? result_.tried.emplace_back() : *known;
-      tried = {.plan = field[i]->plan, .rung = rung, .rounds = rounds, .time = times_.back()};
+      tried = {.plan = field[i]->plan, .rung = rung, .rounds = rounds, .time = median_interval(times_[i])};
     }
-    const auto best = std::ranges::min_element(times_, {}, &Interval::median) - times_.begin();
-    best_ = *std::ranges::find(result_.tried, field[static_cast<std::size_t>(best)]->plan, &Tried::plan);
+    best_ = *std::ranges::find(result_.tried, field[index_of_fastest(times_)]->plan, &Tried::plan);
   }
 
   // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. As
@@ -270,8 +274,10 @@ class Search {
     while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
     std::vector<std::size_t> order(field.size() - 1);
     std::iota(order.begin(), order.end(), 1);
-    const double least = std::ranges::min_element(times_, {}, &Interval::median)->median;
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::max(times_[i].median, equal_share * least); });
+    std::vector<double> medians;
+    for (const auto& time : times_) medians.push_back(median_interval(time).median);
+    const double least = *std::ranges::min_element(medians);
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::max(medians[i], equal_share * least); });
     order.resize(plans - 1);
     order.push_back(0);
     std::ranges::sort(order);
@@ -316,20 +322,20 @@ class Search {
   std::vector<std::unique_ptr<Entrant>> entrants_;  // the default first, then as the model ranks them
   Costs costs_{};
   double expected_ = 0;
-  Field field_;  // of the last rung with enough rounds to tell
-  std::vector<Interval> times_;
+  Field field_;                             // of the last rung with enough rounds to tell
+  std::vector<std::vector<double>> times_;  // [plan of it][round], without drift
   Tried best_;
   SearchResult result_;
 };
 
 }  // namespace
 
-std::size_t first_among_the_fastest(const std::vector<Interval>& times) {
-  const auto fastest = std::ranges::min_element(times, {}, &Interval::median);
-  if (is_tie(times.front(), *fastest)) return 0;
+std::size_t first_among_the_fastest(const std::vector<std::vector<double>>& times) {
+  const std::size_t fastest = index_of_fastest(times);
+  if (compare(times.front(), times[fastest]).is_tie()) return 0;
   for (std::size_t i = 1; i < times.size(); ++i)
-    if (is_tie(times[i], *fastest) && !is_tie(times[i], times.front())) return i;
-  return static_cast<std::size_t>(fastest - times.begin());
+    if (compare(times[i], times[fastest]).is_tie() && !compare(times[i], times.front()).is_tie()) return i;
+  return fastest;
 }
 
 std::vector<std::string> pruned(const Subject& subject, const SearchOptions& options) {

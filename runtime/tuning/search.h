@@ -17,8 +17,8 @@ namespace unstride::tuning {
 
 struct SearchOptions {
   double seconds = 10;               ///< for all of it; what is not measured by then is left out
-  std::size_t most_candidates = 48;  ///< that are built, the default among them
-  double predicted_within = 3;       ///< plans predicted to take more than this times the least are left out
+  std::size_t most_candidates = 32;  ///< that are built, the default among them
+  double predicted_within = 2;       ///< plans predicted to take more than this times the least are left out
   double sample_seconds =
       1e-3;                 ///< a sample repeats its call for so long, so that it dwarfs the clock's grain; 0: one call
   double record_every = 2;  ///< seconds of measuring that are at most lost when the process is killed
@@ -54,8 +54,8 @@ struct SearchHooks {
 SearchResult search(Subject& subject, Clock& clock, const SearchOptions& options, const History& history,
                     const SearchHooks& hooks, const std::stop_token& stop);
 
-/// Of plans measured in the same rounds, in the fixed order: the first that ties with the fastest.
-std::size_t first_among_the_fastest(const std::vector<Interval>& times);
+/// Of plans measured in the same rounds, times[plan][round] in the fixed order: the first that ties with the fastest.
+std::size_t first_among_the_fastest(const std::vector<std::vector<double>>& times);
 
 /// Candidates to try: the default first, then as the model ranks them, and the best of each kind (the plan's first
 /// word) whatever the model thinks of it.

@@ -35,13 +35,18 @@ Interval median_interval(std::vector<double> samples) {
   return {median(samples), samples[k - 1], samples[samples.size() - k]};
 }
 
-bool is_equal(const Interval& a, const Interval& b) {
-  const auto [less, more] = std::minmax(a.median, b.median);
-  return more <= less * (1 + tie_share);
+bool Comparison::is_equal() const {
+  return ratio.median <= 1 + tie_share && ratio.median * (1 + tie_share) >= 1;
 }
 
-bool is_tie(const Interval& a, const Interval& b) {
-  return is_equal(a, b) || (a.low <= b.high && b.low <= a.high);
+bool Comparison::is_tie() const {
+  return is_equal() || (ratio.low <= 1 && ratio.high >= 1);
+}
+
+Comparison compare(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < a.size(); ++round) ratios.push_back(a[round] / b[round]);
+  return {median_interval(std::move(ratios))};
 }
 
 std::vector<std::vector<double>> without_drift(std::vector<std::vector<double>> times) {

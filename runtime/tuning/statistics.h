@@ -1,4 +1,4 @@
-// A median and how sure it is, and when two of them are the same.
+// A median and how sure it is, and when two contenders are the same.
 #pragma once
 
 #include <vector>
@@ -16,10 +16,17 @@ struct Interval {
 /// Fewer than six samples cannot give 95 %: then the smallest and the largest. At least one sample.
 Interval median_interval(std::vector<double> samples);
 
-/// Medians within 2 %: the difference is worth nothing.
-bool is_equal(const Interval& a, const Interval& b);
-/// Equal, or overlapping intervals: nobody can tell them apart.
-bool is_tie(const Interval& a, const Interval& b);
+/// Two contenders that were measured in the same rounds: the time of one over the other's, round by round, which tells
+/// them apart sooner than the times of each would, as what befell a round befell both.
+struct Comparison {
+  Interval ratio;
+
+  /// Within 2 %: the difference is worth nothing.
+  bool is_equal() const;
+  /// Equal, or the interval has 1 in it: nobody can tell which is faster.
+  bool is_tie() const;
+};
+Comparison compare(const std::vector<double>& a, const std::vector<double>& b);
 
 /// Takes out what all contenders of a round had in common, a machine that was slower for a while: scales each round to
 /// the same median over the contenders. times[contender][round]; all contenders have the same rounds.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <random>
 
 namespace unstride::tuning {
@@ -38,11 +39,21 @@ TEST(MedianInterval, HoldsTheTrueMedianInNineteenOfTwentyCases) {
   EXPECT_LE(held, 1970);  // 97.3 % is what the ranks 6 and 16 of 21 give
 }
 
-TEST(Ties, AreOverlapsOrTwoPercent) {
-  EXPECT_TRUE(is_tie({1.00, 0.999, 1.001}, {1.02, 1.0195, 1.0205}));
-  EXPECT_FALSE(is_tie({1.00, 0.999, 1.001}, {1.03, 1.0295, 1.0305}));
-  EXPECT_TRUE(is_tie({1.00, 0.95, 1.06}, {1.10, 1.05, 1.15}));
-  EXPECT_FALSE(is_tie({1.10, 1.07, 1.15}, {1.00, 0.95, 1.06}));
+TEST(Ties, AreWithinTwoPercentOrNotToBeToldApart) {
+  EXPECT_TRUE((Comparison{{1.02, 1.0195, 1.0205}}).is_tie());
+  EXPECT_TRUE((Comparison{{0.981, 0.980, 0.982}}).is_tie());
+  EXPECT_FALSE((Comparison{{1.03, 1.0295, 1.0305}}).is_tie());
+  EXPECT_FALSE((Comparison{{0.97, 0.969, 0.971}}).is_tie());
+  EXPECT_TRUE((Comparison{{1.10, 0.99, 1.15}}).is_tie());
+  EXPECT_FALSE((Comparison{{1.10, 0.99, 1.15}}).is_equal());
+}
+
+TEST(Ties, RoundsAreComparedEachWithItself) {
+  // Twice as slow in some rounds as in others, but one always 5 % slower.
+  const std::vector<double> a = {1, 2, 1.5, 1, 2, 1.2, 1.7}, b = {1.05, 2.1, 1.575, 1.05, 2.1, 1.26, 1.785};
+  EXPECT_NEAR(compare(b, a).ratio.median, 1.05, 1e-12);
+  EXPECT_FALSE(compare(b, a).is_tie());
+  EXPECT_TRUE(compare(a, a).is_equal());
 }
 
 TEST(WithoutDrift, WhatAllHadInCommonIsGone) {

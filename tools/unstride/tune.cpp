@@ -211,7 +211,7 @@ Subcommand add_tune(CLI::App& root) {
          "time for all of it: 90s, 10m, 1.5h; 10m if left out")
       ->type_name("TIME");
   add_integer(*app, "--candidates", arguments->candidates, {2, 100'000},
-              "most plans to measure for a length; 48 if left out");
+              "most plans to measure for a length; 32 if left out");
   app->add_flag("--cold", arguments->cold, "measure with the data out of the processor's caches");
   app->add_flag("--resume", arguments->resume, "go on where an earlier tune was interrupted");
   add_cache_options(*app, arguments->cache);
