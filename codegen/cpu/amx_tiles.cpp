@@ -206,7 +206,7 @@ class AmxTile {
     }
     TileArguments staged = arguments;
     staged.stage = outputs;
-    store_staged_tile(emit, shape, staged);
+    store_staged_tile(emit, shape, staged, emit.i64(shape.columns));
   }
 
   Emitter& emit;

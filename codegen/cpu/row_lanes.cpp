@@ -15,12 +15,9 @@ namespace unstride::cpu {
 
 using llvm::Value;
 
-void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments) {
+void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments, Value* columns) {
   const plan::RowRun& run = shape.run;
   const std::int64_t stride = emit.problem.spec.stride;
-  // The matrix unit's tiles have many columns and little else to hide the copies behind.
-  const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
-  Value* columns = unrolled == 1 ? arguments.columns : emit.i64(shape.columns);
   Value* last_column = emit.mul(emit.sub(columns, emit.i64(1)), stride);
   Value* end = emit.add(emit.add(arguments.output, last_column), run.phases);
   Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
@@ -33,6 +30,8 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   };
   const auto copy_whole_pieces = [&] {
     emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
+      // The matrix unit's tiles have many columns and little else to hide the copies behind.
+      const std::int64_t unrolled = shape.plan.uses_matrix_unit() ? 8 : 1;
       emit.loop(emit.i64(0), columns, unrolled, [&](Value* first) {
         for (std::int64_t i = 0; i < unrolled; ++i) {
           Value* column = emit.add(first, i);
@@ -67,6 +66,7 @@ class RowLanesTile {
         shape(s),
         run(s.run),
         tile(std::get<plan::RowLanes>(s.plan.tile)),
+        whole(s.columns == tile.columns),
         vectors(s.run.rows / e.problem.lanes) {}
 
   llvm::Function* function() {
@@ -96,7 +96,6 @@ class RowLanesTile {
   // keeps its multiplications where they are: LLVM would move them behind the other steps' and run out of registers.
   Values updated(const Values& sums, const NewSum& new_sum) {
     Values result;
-    const bool whole = shape.columns == tile.columns;
     std::int64_t last = whole ? shape.columns : tile.narrowest();
     for (std::int64_t first = 0; first < shape.columns; first = last, last += tile.step()) {
       const auto begin = sums.begin() + first * vectors;
@@ -151,7 +150,7 @@ class RowLanesTile {
       emit.store_rounded(output, emit.at_stored(arguments.stage, offset(column, v)), true);
       return sum;
     });
-    store_staged_tile(emit, shape, arguments);
+    store_staged_tile(emit, shape, arguments, whole ? emit.i64(shape.columns) : arguments.columns);
   }
 
   void keep(const Values& sums) {
@@ -165,6 +164,7 @@ class RowLanesTile {
   const TileShape& shape;
   const plan::RowRun& run;
   const plan::RowLanes& tile;
+  const bool whole;  // computes all its columns, whatever is wanted: constants are faster
   const std::int64_t vectors;
   TileArguments arguments;
 };

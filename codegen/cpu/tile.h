@@ -53,8 +53,8 @@ EmitTile tile_emitter(const plan::CpuPlan& plan);
 llvm::Function* begin_tile_function(Emitter& emit, const TileShape& shape, TileArguments& arguments);
 void call_tile(Emitter& emit, llvm::FunctionType* type, llvm::Value* tile, const TileArguments& arguments);
 
-/// Copies the outputs in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
-void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments);
+/// Copies the outputs of so many columns in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
+void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments, llvm::Value* columns);
 
 /// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
 /// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end.
