@@ -61,7 +61,7 @@ struct TuneOptions {
   bool cold = false;            ///< measure with the data out of the caches
   /// Go on where an earlier tune on this machine was interrupted: what is complete is not measured again.
   bool resume = false;
-  std::int64_t most_candidates = 48;  ///< plans measured for one length
+  std::int64_t most_candidates = 32;  ///< plans measured for one length
   std::stop_token stop = {};          ///< ends it soon; what was measured is kept
   std::function<void(const TuneProgress&)> progress = {};
 };

@@ -243,6 +243,7 @@ TEST(Search, SeveralBuildersBuildEachPlanOnce) {
   std::vector<SimulatedPlan> plans = forty_plans();
   plans[9].failure = "no such tile";
   Session session(plans);
+  session.options.most_candidates = 40;
   session.subject.builders_at_once = 4;
   const SearchResult result = session.run();
   EXPECT_EQ(result.plan, "b 7");
