@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -19,6 +20,7 @@ namespace {
 constexpr double sample_seconds = 4e-3;
 // A halted processor of a virtual machine takes as long to come back.
 constexpr double warm_up_seconds = 2e-3;
+constexpr double most_warm_up_seconds = 60e-3;
 constexpr double long_call_seconds = 50e-3;  // needs no warm-up of its own
 
 // By the states that the kernel shows: it adds up the time of threads on other processors at its ticks only.
@@ -57,12 +59,22 @@ CallTimer::CallTimer(std::function<void()> call) : call_(std::move(call)) {
   }
 }
 
+// Weights of tens of megabytes that another contender's have driven out come back into the third-level cache only in
+// some calls: calls are no samples until they do not get faster.
+void CallTimer::warm_up() const {
+  if (estimate_ >= long_call_seconds) return;
+  double spent = 0, least = std::numeric_limits<double>::infinity();
+  for (int no_faster = 0; spent < warm_up_seconds || (no_faster < 3 && spent < most_warm_up_seconds);) {
+    const double call = seconds(call_);
+    no_faster = call < 0.98 * least ? 0 : no_faster + 1;
+    least = std::min(least, call);
+    spent += call;
+  }
+}
+
 double CallTimer::sample() const {
   settle();
-  if (estimate_ < long_call_seconds) {
-    double spent = 0;
-    while (spent < warm_up_seconds) spent += seconds(call_);
-  }
+  warm_up();
   const int calls = std::max(1, static_cast<int>(std::ceil(sample_seconds / std::max(estimate_, 1e-8))));
   return seconds([&] {
            for (int i = 0; i < calls; ++i) call_();
@@ -72,7 +84,8 @@ double CallTimer::sample() const {
 
 double CallTimer::sample_cost() const {
   if (estimate_ >= long_call_seconds) return estimate_;
-  return std::max(warm_up_seconds, estimate_) + std::max(sample_seconds, estimate_) + 2e-3;
+  const double warm_up = std::clamp(4 * estimate_, warm_up_seconds, most_warm_up_seconds);
+  return warm_up + std::max(sample_seconds, estimate_) + 2e-3;
 }
 
 std::vector<std::vector<double>> interleave(const std::vector<std::function<double()>>& participants, int rounds) {

@@ -23,6 +23,8 @@ class CallTimer {
   double sample_cost() const;                    ///< seconds that sample() takes
 
  private:
+  void warm_up() const;
+
   std::function<void()> call_;
   double estimate_ = 0;
 };

@@ -27,6 +27,7 @@ import torch
 
 SAMPLE_SECONDS = 4e-3
 WARM_UP_SECONDS = 2e-3
+MOST_WARM_UP_SECONDS = 60e-3
 HOPELESS = 8  # a variant so many times slower, and slow, is known well enough after its first calls
 
 
@@ -145,9 +146,12 @@ class Timer:
     def sample(self):
         settle()
         if self.estimate < 50e-3:
-            start = time.perf_counter()
-            while time.perf_counter() - start < WARM_UP_SECONDS:
-                self.call()
+            spent, least, no_faster = 0.0, float("inf"), 0
+            while spent < WARM_UP_SECONDS or (no_faster < 3 and spent < MOST_WARM_UP_SECONDS):
+                call = seconds(self.call)
+                no_faster = 0 if call < 0.98 * least else no_faster + 1
+                least = min(least, call)
+                spent += call
         return seconds(self.call, max(1, round(SAMPLE_SECONDS / self.estimate)))
 
 

@@ -2,7 +2,9 @@
 // first tap. A vector of each phase, interleaved, is a contiguous piece of the output.
 #include <llvm/IR/Function.h>
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
 
+#include <array>
 #include <map>
 
 #include "codegen/cpu/interleave.h"
@@ -14,10 +16,35 @@ using llvm::Value;
 
 namespace {
 
+// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
+// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end. One for all tiles.
+llvm::Function* copy_clamped_function(Emitter& emit) {
+  constexpr const char* name = "copy_clamped";
+  if (llvm::Function* emitted = emit.module.getFunction(name)) return emitted;
+  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(),
+                            emit.i64_type()};
+  llvm::Function* function = emit.begin_function(name, types);
+  Value *y = function->getArg(0), *from = function->getArg(1), *output = function->getArg(2);
+  Value* low = emit.max(emit.i64(0), emit.sub(emit.i64(0), output));
+  Value* high = emit.min(function->getArg(3), emit.sub(function->getArg(4), output));
+  emit.loop(low, high, emit.problem.lanes, [&](Value* e) {
+    Value* mask =
+        emit.lanes_within(emit.i64(0), emit.i64(0), emit.min(emit.sub(high, e), emit.i64(emit.problem.lanes)));
+    emit.masked_copy_stored(emit.at_stored(from, e), emit.at_stored(y, emit.add(output, e)), mask);
+  });
+  emit.end_function();
+  return function;
+}
+
 class ColumnLanesTile {
  public:
   ColumnLanesTile(Emitter& e, const TileShape& s)
-      : emit(e), shape(s), run(s.run), polyphase(e.problem.polyphase), vectors(s.columns / e.problem.lanes) {}
+      : emit(e),
+        shape(s),
+        run(s.run),
+        polyphase(e.problem.polyphase),
+        vectors(s.columns / e.problem.lanes),
+        copy_clamped(copy_clamped_function(e)) {}
 
   llvm::Function* function() {
     llvm::Function* result = begin_tile_function(emit, shape, arguments);
@@ -116,8 +143,8 @@ class ColumnLanesTile {
             inside, [&] { write(pieces, emit.at_stored(y, arguments.output), false); },
             [&] {
               write(pieces, arguments.stage, true);
-              call_copy_clamped(emit, shape.copy_clamped, y, arguments.stage, arguments.output, emit.i64(count),
-                                arguments.output_length);
+              emit.builder.CreateCall(copy_clamped,
+                                      {y, arguments.stage, arguments.output, emit.i64(count), arguments.output_length});
             });
       });
     }
@@ -128,6 +155,7 @@ class ColumnLanesTile {
   const plan::RowRun& run;
   const plan::Polyphase& polyphase;
   const std::int64_t vectors;
+  llvm::Function* copy_clamped;
   TileArguments arguments;
 };
 

@@ -34,9 +34,8 @@ class Driver {
   void emit_all(const std::string& symbol) {
     pack_panel =
         plan.uses_matrix_unit() ? emit_pack_amx_panel(emit, plan, geometry) : emit_pack_panel(emit, plan, geometry);
-    llvm::Function* copy_clamped = emit_copy_clamped(emit);
     for (const plan::RowRun& run : geometry.weights.runs) {
-      const TileShape whole{plan, geometry, run, geometry.tile_columns, copy_clamped};
+      const TileShape whole{plan, geometry, run, geometry.tile_columns};
       TileShape tail = whole;
       tail.columns = geometry.tail_columns;
       llvm::Function* whole_tile = tile_emitter(plan)(emit, whole);

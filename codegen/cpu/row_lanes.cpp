@@ -91,29 +91,34 @@ class RowLanesTile {
  private:
   using NewSum = std::function<Value*(std::int64_t column, std::int64_t v, Value* sum)>;
 
-  // The sums of the columns that are wanted, and some more: whole steps. The branches around them always go the same
-  // way in a tile, and beside so many multiplications there is room to issue them. Even the first step has one, which
-  // keeps its multiplications where they are: LLVM would move them behind the other steps' and run out of registers.
+  // The sums of the columns that are wanted, and some more: whole steps.
   Values updated(const Values& sums, const NewSum& new_sum) {
+    if (whole) return updated_step(sums, 0, shape.columns, new_sum);
+    return updated_from(sums, 0, tile.narrowest(), new_sum);
+  }
+
+  Values updated_step(const Values& sums, std::int64_t first, std::int64_t last, const NewSum& new_sum) {
     Values result;
-    std::int64_t last = whole ? shape.columns : tile.narrowest();
-    for (std::int64_t first = 0; first < shape.columns; first = last, last += tile.step()) {
-      const auto begin = sums.begin() + first * vectors;
-      const Values before(begin, begin + (last - first) * vectors);
-      const auto step = [&] {
-        Values after;
-        for (std::int64_t column = first; column < last; ++column)
-          for (std::int64_t v = 0; v < vectors; ++v)
-            after.push_back(new_sum(column, v, before[static_cast<std::size_t>((column - first) * vectors + v)]));
-        return after;
-      };
-      const auto wanted = [&] { return emit.builder.CreateICmpSGT(arguments.columns, emit.i64(first)); };
-      const Values after = whole ? step()
-                                 : emit.select(
-                                       wanted(), step, [&] { return before; }, /*likely=*/true);
-      result.insert(result.end(), after.begin(), after.end());
-    }
+    for (std::int64_t column = first; column < last; ++column)
+      for (std::int64_t v = 0; v < vectors; ++v)
+        result.push_back(new_sum(column, v, sums[static_cast<std::size_t>(column * vectors + v)]));
     return result;
+  }
+
+  // Those from `first` on, in steps, the first of which ends at `last`. The branches around them always go the same way
+  // in a tile, and beside so many multiplications there is room to issue them. Even the first step has one, which keeps
+  // its multiplications where they are: LLVM would move them behind those of other taps and run out of registers.
+  Values updated_from(const Values& sums, std::int64_t first, std::int64_t last, const NewSum& new_sum) {
+    if (first == shape.columns) return {};
+    const auto step_and_rest = [&] {
+      Values result = updated_step(sums, first, last, new_sum);
+      const Values rest = updated_from(sums, last, last + tile.step(), new_sum);
+      result.insert(result.end(), rest.begin(), rest.end());
+      return result;
+    };
+    const auto unchanged = [&] { return Values(sums.begin() + first * vectors, sums.end()); };
+    return emit.select(emit.builder.CreateICmpSGT(arguments.columns, emit.i64(first)), step_and_rest, unchanged,
+                       /*likely=*/true);
   }
 
   std::int64_t offset(std::int64_t column, std::int64_t v) const { return column * run.rows + v * emit.problem.lanes; }

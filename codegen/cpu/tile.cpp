@@ -70,27 +70,6 @@ void call_tile(Emitter& emit, llvm::FunctionType* type, Value* tile, const TileA
   emit.builder.CreateCall(type, tile, values);
 }
 
-llvm::Function* emit_copy_clamped(Emitter& emit) {
-  const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(), emit.i64_type(),
-                            emit.i64_type()};
-  llvm::Function* function = emit.begin_function("copy_clamped", types);
-  Value *y = function->getArg(0), *from = function->getArg(1), *output = function->getArg(2);
-  Value* low = emit.max(emit.i64(0), emit.sub(emit.i64(0), output));
-  Value* high = emit.min(function->getArg(3), emit.sub(function->getArg(4), output));
-  emit.loop(low, high, emit.problem.lanes, [&](Value* e) {
-    Value* mask =
-        emit.lanes_within(emit.i64(0), emit.i64(0), emit.min(emit.sub(high, e), emit.i64(emit.problem.lanes)));
-    emit.masked_copy_stored(emit.at_stored(from, e), emit.at_stored(y, emit.add(output, e)), mask);
-  });
-  emit.end_function();
-  return function;
-}
-
-void call_copy_clamped(Emitter& emit, llvm::Function* copy, Value* y, Value* from, Value* output, Value* count,
-                       Value* output_length) {
-  emit.builder.CreateCall(copy, {y, from, output, count, output_length});
-}
-
 Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,
                       const TapBody& body) {
   const std::size_t sum_count = initial.size();

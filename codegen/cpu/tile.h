@@ -37,8 +37,7 @@ struct TileShape {
   const plan::CpuPlan& plan;
   const plan::CpuGeometry& geometry;
   const plan::RowRun& run;
-  std::int64_t columns;          ///< at most: of a whole tile, or of a tail
-  llvm::Function* copy_clamped;  ///< emit_copy_clamped
+  std::int64_t columns;  ///< at most: of a whole tile, or of a tail
 };
 
 using EmitTile = llvm::Function* (*)(Emitter&, const TileShape&);
@@ -55,12 +54,6 @@ void call_tile(Emitter& emit, llvm::FunctionType* type, llvm::Value* tile, const
 
 /// Copies the outputs of so many columns in the stage, [column][row] of `storage`, to y (row_lanes.cpp).
 void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArguments& arguments, llvm::Value* columns);
-
-/// void copy_clamped(ptr y, ptr from, i64 output, i64 count, i64 output_length): y[output + e] = from[e] for every e in
-/// [0, count) that falls into [0, output_length). `from` may be read up to a vector past its end.
-llvm::Function* emit_copy_clamped(Emitter& emit);
-void call_copy_clamped(Emitter& emit, llvm::Function* copy, llvm::Value* y, llvm::Value* from, llvm::Value* output,
-                       llvm::Value* count, llvm::Value* output_length);
 
 /// One step of the reduction: the taps of one input channel. Loops where they are many, else unrolled; each tap
 /// through an opaque pointer, so that windows that overlap are not merged into more values than there are registers.
