@@ -47,10 +47,10 @@ void fill_random(T* values, std::int64_t count) {
 
 // Inputs and outputs lie in a place of their own for each sample, on some cache line of a page: which lines of weights,
 // panels and arrays get into each other's way is chance, worth some percent, and stays the same for a whole process.
-constexpr std::size_t line = 64, room = 4096;
+constexpr std::size_t cache_line = 64, room = 4096;
 
 std::size_t place(std::size_t sample, std::size_t step) {
-  return sample * step * line % room;
+  return sample * step * cache_line % room;
 }
 
 // What all contenders share. Arrays as callers have them, on ordinary pages: on huge ones (AlignedBuffer), plans that

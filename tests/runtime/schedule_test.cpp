@@ -89,7 +89,9 @@ TEST(Schedule, StripsFitThePlans) {
   for_random_calls([](const Scheduled& call) {
     EXPECT_GE(call.arguments.strip_columns, 1);
     EXPECT_LE(call.arguments.strip_columns, call.plan.strip);
-    if (call.arguments.column_blocks > 1) EXPECT_EQ(call.arguments.strip_columns, call.plan.strip);
+    if (call.arguments.column_blocks > 1) {
+      EXPECT_EQ(call.arguments.strip_columns, call.plan.strip);
+    }
   });
 }
 
