@@ -80,7 +80,7 @@ constexpr std::int64_t block_weight_bytes = 96 << 10;
 
 // Input channels with so many weights: a power of two.
 std::int64_t channels_of_a_block(const CpuProblem& problem, const CpuPlan& plan) {
-  std::int64_t bytes = 0;  // of one channel
+  std::int64_t bytes = 1;  // of one channel
   for (const RowRun& run : strategy_of(plan).runs(problem, plan))
     bytes = std::max(bytes, run.taps * run.rows * problem.element_bytes());
   const std::int64_t channels = std::max(followed_rows, block_weight_bytes / bytes);

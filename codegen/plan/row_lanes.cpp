@@ -114,8 +114,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       static_cast<int>(many ? tile.columns : std::min<std::int64_t>(plan.strip_columns(columns), tile.columns));
   const double last_share = many ? (width - 1.0) / width : columns % width == 0 ? 0 : 1;
   const int last_width = tile.width_for(many ? width / 2 : static_cast<int>(columns % width));
-  const double whole =
-      many ? static_cast<double>(columns) / width - last_share / 2 : static_cast<double>(columns / width);
+  const std::int64_t counted = columns / width;
+  const double whole = many ? static_cast<double>(columns) / width - last_share / 2 : static_cast<double>(counted);
   double cycles = 0;
   std::int64_t row_tiles = 0;
   for (const RowRun& run : runs(problem, plan)) {

@@ -88,8 +88,8 @@ TEST(RowLanes, AWidthHoldsWhatIsWantedAndIsTheLeastOfFour) {
 }
 
 TEST(RowLanes, StripsOfAShortCallComputeFewerColumnsInVain) {
-  for (int width = 1; width <= 30; ++width) {
-    const RowLanes tile{.columns = width};
+  for (std::int64_t width = 1; width <= 30; ++width) {
+    const RowLanes tile{.columns = static_cast<int>(width)};
     const CpuPlan plan{.tile = tile, .channel_block = 1, .strip = width, .column_block = 100 * width};
     for (std::int64_t columns = 1; columns < 6 * width; ++columns) {
       const std::int64_t strip = plan.strip_columns(columns);
