@@ -91,6 +91,7 @@ class CpuContender final : public tuning::Contender {
 
  private:
   void run();
+  double timed_run();
   void warm_up();
 
   CpuSubject& subject_;
@@ -195,6 +196,12 @@ void CpuContender::run() {
   subject_.run(*kernel_, weights_, samples_);
 }
 
+double CpuContender::timed_run() {
+  const double start = seconds_now();
+  run();
+  return seconds_now() - start;
+}
+
 std::string CpuContender::check() {
   subject_.spoil();
   samples_ = 0;
@@ -207,9 +214,7 @@ std::string CpuContender::check() {
 void CpuContender::warm_up() {
   double spent = 0, least = std::numeric_limits<double>::infinity();
   for (int no_faster = 0; no_faster < 3 && spent < most_warm_up;) {
-    const double start = seconds_now();
-    run();
-    const double call = seconds_now() - start;
+    const double call = timed_run();
     no_faster = call < 0.98 * least ? 0 : no_faster + 1;
     least = std::min(least, call);
     spent += call;
@@ -222,18 +227,14 @@ double CpuContender::time(int calls) {
     double sum = 0;
     for (int i = 0; i < calls; ++i) {
       subject_.flush();
-      const double start = seconds_now();
-      run();
-      sum += seconds_now() - start;
+      sum += timed_run();
     }
     return sum;
   }
-  const double before = seconds_now();
-  run();
-  double start = seconds_now();
-  if (calls == 1 && start - before > warm_up_below) return start - before;
+  const double first = timed_run();
+  if (calls == 1 && first > warm_up_below) return first;
   warm_up();
-  start = seconds_now();
+  const double start = seconds_now();
   for (int i = 0; i < calls; ++i) run();
   return seconds_now() - start;
 }

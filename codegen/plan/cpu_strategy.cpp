@@ -102,6 +102,7 @@ void choose_blocks(const CpuProblem& problem, std::int64_t tile_columns, CpuPlan
 }  // namespace
 
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans) {
+  // Where weights are far, blocks of channels make room for more columns each time that they come.
   const std::int64_t block = weights_in_l2(problem) ? problem.in_channels() : channels_of_a_block(problem, plan);
   if (block < problem.in_channels()) {
     plan.channel_block = block;
@@ -183,11 +184,11 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t beside = std::max(panel_bytes, asks ? weight_bytes : 0);
   if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
-  const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
   // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core, as long as it
   // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
   // stream after each row tile; then it pays to ask while the row tile before is computed.
   if (column_tiles <= 1) {
+    const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
     if (asks) return overlapped(1.04 * cycles, bytes / (far_ahead ? 6 : 8));
     if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / 6;
     return overlapped(cycles, bytes / 8);
