@@ -5,7 +5,7 @@
 
 #include "bench/interleaved.h"
 #include "bench/measurements.h"
-#include "bench/probes/amx_peak.h"
+#include "bench/probes/bfloat16_peak.h"
 #include "bench/probes/copy_bandwidth.h"
 #include "bench/probes/fma_peak.h"
 #include "bench/statistics.h"
@@ -21,8 +21,8 @@ nlohmann::json machine(int rounds) {
   auto result = nlohmann::json::array();
   for (const int threads : thread_counts) {
     std::vector<std::function<double()>> participants = {[=] { return fma_peak_gflops(threads); }};
-    const bool amx = amx_peak_gflops(threads).has_value();
-    if (amx) participants.emplace_back([=] { return amx_peak_gflops(threads).value_or(0); });
+    const bool bfloat16 = !bfloat16_unit().empty();
+    if (bfloat16) participants.emplace_back([=] { return bfloat16_peak_gflops(threads).value_or(0); });
     std::vector<double> sizes;
     for (int power = 15; power <= 29; power += 2) sizes.push_back(std::ldexp(1.0, power));
     for (const double size : sizes)
@@ -31,14 +31,15 @@ nlohmann::json machine(int rounds) {
 
     const double fma = median(samples[0]);
     fmt::print("{} thread{}: fp32 FMA peak {:.1f} GFLOP/s", threads, threads == 1 ? "" : "s", fma);
-    nlohmann::json row = {{"threads", threads}, {"fma_gflops", fma}, {"amx_bf16_gflops", nullptr}};
-    if (amx) {
-      row["amx_bf16_gflops"] = median(samples[1]);
-      fmt::print(", AMX bf16 peak {:.0f} GFLOP/s", median(samples[1]));
+    nlohmann::json row = {
+        {"threads", threads}, {"fma_gflops", fma}, {"bf16_unit", bfloat16_unit()}, {"bf16_gflops", nullptr}};
+    if (bfloat16) {
+      row["bf16_gflops"] = median(samples[1]);
+      fmt::print(", bf16 peak ({}) {:.0f} GFLOP/s", bfloat16_unit(), median(samples[1]));
     }
     fmt::print("\n  copying, GB/s by working set:");
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const double bytes = sizes[i] * threads, gbps = median(samples[i + (amx ? 2 : 1)]);
+      const double bytes = sizes[i] * threads, gbps = median(samples[i + (bfloat16 ? 2 : 1)]);
       fmt::print(" {} {:.0f}",
                  bytes < mib ? fmt::format("{:.0f} KiB", bytes / kib) : fmt::format("{:.0f} MiB", bytes / mib), gbps);
       row["copy"].push_back({{"bytes", bytes}, {"gbps", gbps}});

@@ -57,8 +57,9 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
       ->check(CLI::IsMember({"float32", "float16", "bfloat16"}))
       ->capture_default_str()
       ->group(group);
-  app.add_flag("--fast", options.fast,
-               "\"math\": \"fast\", beside strict math; the peak is then the tile unit's, if any")
+  app.add_flag(
+         "--fast", options.fast,
+         "\"math\": \"fast\", beside strict math; the peak is then that of bfloat16 products, where a unit has them")
       ->group(group);
   app.add_option("--batch", options.batch, "batch size")
       ->check(CLI::PositiveNumber)

@@ -10,7 +10,8 @@
 
 namespace unstride::bench {
 
-/// What this machine can do: FMA peak, tile peak, copy bandwidth by working set, on 1 and on all threads.
+/// What this machine can do: FMA peak, peak of bfloat16 products, copy bandwidth by working set, on 1 and on all
+/// threads.
 nlohmann::json machine(int rounds);
 
 /// Cold compile, spec to callable, of every layer of the corpus and of some that are extreme.

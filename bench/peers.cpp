@@ -11,7 +11,7 @@
 #include "bench/measurements.h"
 #include "bench/peer_report.h"
 #include "bench/peers/peer_library.h"
-#include "bench/probes/amx_peak.h"
+#include "bench/probes/bfloat16_peak.h"
 #include "bench/probes/copy_bandwidth.h"
 #include "bench/probes/fma_peak.h"
 #include "bench/statistics.h"
@@ -120,8 +120,10 @@ class Comparison {
   }
 
   double peak_gflops(int threads) const {
-    const auto tiles = options_.fast ? amx_peak_gflops(threads) : std::nullopt;
-    return tiles ? *tiles : fma_peak_gflops(threads);
+    // Wider types are multiplied in parts by the matrix unit alone.
+    const bool in_bfloat16 = options_.fast && (dtype() == DType::bfloat16 || bfloat16_unit() == "AMX");
+    const auto products = in_bfloat16 ? bfloat16_peak_gflops(threads) : std::nullopt;
+    return std::max(products.value_or(0), fma_peak_gflops(threads));
   }
 
   void measure(const tools::CorpusLayer& layer, std::int64_t length) {

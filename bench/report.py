@@ -52,11 +52,11 @@ def percent(value):
 def machine_table(report):
     rows = []
     for row in report["machine"]:
-        amx = "-" if row["amx_bf16_gflops"] is None else f"{row['amx_bf16_gflops']:.0f}"
+        bf16 = "-" if row["bf16_gflops"] is None else f"{row['bf16_gflops']:.0f} ({row['bf16_unit']})"
         copy = ", ".join(f"{gigabytes_text(item['bytes'])} {item['gbps']:.0f}" for item in row["copy"])
-        rows.append([row["threads"], f"{row['fma_gflops']:.0f}", amx, copy])
+        rows.append([row["threads"], f"{row['fma_gflops']:.0f}", bf16, copy])
     return table(
-        ["threads:", "fp32 FMA GFLOP/s:", "AMX bf16 GFLOP/s:", "copying, GB/s by working set"], rows
+        ["threads:", "fp32 FMA GFLOP/s:", "bf16 GFLOP/s:", "copying, GB/s by working set"], rows
     )
 
 
@@ -127,7 +127,7 @@ def fast_table(path):
             + [f"{strict:.2f}", PEERS.get(case["best_peer"], "-"), ratio]
         )
     return table(
-        ["layer", "in -> out, kernel, stride", "L:", "threads:", "us:", "GFLOP/s:", "of the tile peak:"]
+        ["layer", "in -> out, kernel, stride", "L:", "threads:", "us:", "GFLOP/s:", "of the peak:"]
         + ["relative error:", "strict over fast:", "best peer", "ratio:"],
         rows,
     )

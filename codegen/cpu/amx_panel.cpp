@@ -86,7 +86,7 @@ class PanelPacker {
         if (odd) row = emit.at_stored(row, x_pitch);
         const Values even_parts = split(even), odd_parts = split(odd);
         for (std::size_t part = 0; part < pairs.size(); ++part)
-          pairs[part].push_back(emit.builder.CreateOr(emit.builder.CreateLShr(even_parts[part], 16), odd_parts[part]));
+          pairs[part].push_back(emit.bfloat16_pair(even_parts[part], odd_parts[part]));
       }
       for (std::size_t part = 0; part < pairs.size(); ++part) {
         const Values columns = transposed(emit, pairs[part]);
@@ -107,12 +107,9 @@ class PanelPacker {
   Values split(Value* value) {
     auto* integers = llvm::FixedVectorType::get(emit.builder.getInt32Ty(), square);
     if (!value) return Values(static_cast<std::size_t>(parts), llvm::Constant::getNullValue(integers));
-    const bool is_bfloat16 =
-        emit.problem.spec.dtype == DType::bfloat16 && emit.problem.spec.prologue.op != Activation::Op::leaky_relu;
-    if (is_bfloat16) return {emit.builder.CreateBitCast(value, integers)};
     Values result;
     for (int part = 0; part < parts; ++part) {
-      result.push_back(emit.nearest_bfloat16(value));
+      result.push_back(emit.input_as_bfloat16(value));
       if (part + 1 < parts)
         value = emit.builder.CreateFSub(value, emit.builder.CreateBitCast(result.back(), emit.vector));
     }

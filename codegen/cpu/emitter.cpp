@@ -4,6 +4,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
 
@@ -132,6 +133,12 @@ Value* Emitter::load_splat(Value* pointer) {
 
 Value* Emitter::fma(Value* a, Value* b, Value* c) {
   return builder.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+}
+
+Value* Emitter::bfloat16_dot(Value* a, Value* b, Value* c) {
+  auto* pairs = llvm::FixedVectorType::get(builder.getBFloatTy(), static_cast<unsigned>(2 * problem.lanes));
+  return builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
+                                 {c, builder.CreateBitCast(a, pairs), builder.CreateBitCast(b, pairs)});
 }
 
 Value* Emitter::splat(Value* value) {

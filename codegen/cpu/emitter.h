@@ -78,6 +78,10 @@ class Emitter {
   llvm::Value* rounded(llvm::Value* value);
   /// The nearest bfloat16 of floats, in the upper halves of 32-bit lanes.
   llvm::Value* nearest_bfloat16(llvm::Value* value);
+  /// The same of an input behind its prologue, or just its bits where it is one.
+  llvm::Value* input_as_bfloat16(llvm::Value* value);
+  /// Two such side by side: `even` in the lower halves.
+  llvm::Value* bfloat16_pair(llvm::Value* even, llvm::Value* odd);
   /// `count` elements of y, as they are: from the stage to y.
   void copy_stored(llvm::Value* from, llvm::Value* to, std::int64_t count);
   /// The lanes of a mask; `from` is read to the end of the vector.
@@ -88,6 +92,8 @@ class Emitter {
 
   // --- vectors ---
   llvm::Value* fma(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  /// c + the sum of both products, a and b being lanes of bfloat16_pair.
+  llvm::Value* bfloat16_dot(llvm::Value* a, llvm::Value* b, llvm::Value* c);
   llvm::Value* splat(llvm::Value* element_value);
   llvm::Value* shuffle(llvm::Value* a, llvm::Value* b, std::span<const int> lanes);
   /// Lanes l with low <= first + l < high.

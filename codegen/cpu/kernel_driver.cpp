@@ -234,7 +234,7 @@ class Driver {
   Ahead next_weights(const WorkItem& item, const plan::RowRun& run) {
     const std::int64_t block = std::min(plan.channel_block, geometry.weights.packed_channels) *
                                geometry.weights.channel_weights(run) * problem.element_bytes();
-    const std::int64_t tap = geometry.step_channels * geometry.weights.channel_weights(run) / run.taps;
+    const std::int64_t tap = geometry.weights.channels_at_once * geometry.weights.channel_weights(run) / run.taps;
     return [=, this, &item, &run](TileArguments& tile, Value*, Value* column, Value* tile_columns) {
       auto& b = emit.builder;
       Value* before = b.CreateUDiv(emit.mul(column, block), item.columns);

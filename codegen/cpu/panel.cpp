@@ -5,6 +5,7 @@
 #include <llvm/IR/IRBuilder.h>
 
 #include <array>
+#include <functional>
 
 #include "support/checked_math.h"
 
@@ -14,29 +15,47 @@ using llvm::Value;
 
 namespace {
 
-// One input channel of one strip: `width` elements from x[first], zeros outside [0, input_length). Rows of a strip are
-// padded to whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do no harm:
-// only the ends of the input need a mask.
-void copy_row_masked(Emitter& emit, Value* to, Value* x, Value* first, Value* width, Value* input_length) {
-  const Activation& prologue = emit.problem.spec.prologue;
+// Where the inputs of a row of a panel begin: of one channel, or of a pair (row_pairs), whose second may be missing.
+struct Inputs {
+  Value* first;
+  Value* second = nullptr;
+  bool pair = false;
+};
+
+// A vector of a row, from element e on. load: a vector from an address, as floats.
+Value* row_vector(Emitter& emit, const Inputs& from, Value* e, const std::function<Value*(Value*)>& load) {
+  const auto channel = [&](Value* begin) {
+    return emit.activate(emit.problem.spec.prologue, load(emit.at_stored(begin, e)));
+  };
+  Value* first = channel(from.first);
+  if (!from.pair) return first;
+  first = emit.input_as_bfloat16(first);
+  Value* none = llvm::Constant::getNullValue(first->getType());
+  return emit.bfloat16_pair(first, from.second ? emit.input_as_bfloat16(channel(from.second)) : none);
+}
+
+// A row of one strip: `width` elements from x[first], zeros outside [0, input_length). Rows of a strip are padded to
+// whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do no harm: only the ends
+// of the input need a mask.
+void copy_row_masked(Emitter& emit, Value* to, const Inputs& x, Value* first, Value* width, Value* input_length) {
   const int lanes = emit.problem.lanes;
   // Masks compare 32-bit numbers.
   Value* low = emit.min(emit.max(emit.i64(0), emit.sub(emit.i64(0), first)), width);
   Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
-  Value* from = emit.at_stored(x, first);
   emit.loop(emit.i64(0), width, lanes, [&](Value* e) {
     Value* mask = emit.lanes_within(e, low, high);
-    Value* value = emit.activate(prologue, emit.masked_load_input(emit.at_stored(from, e), mask));
-    value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(emit.vector));
+    Value* value =
+        row_vector(emit, x, emit.add(first, e), [&](Value* pointer) { return emit.masked_load_input(pointer, mask); });
+    value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
     emit.store_vector(value, emit.at(to, e), true);
   });
 }
 
 // The same of a whole strip that lies inside the input.
-void copy_row(Emitter& emit, Value* to, Value* from, std::int64_t width) {
+void copy_row(Emitter& emit, Value* to, const Inputs& x, Value* first, std::int64_t width) {
   const int lanes = emit.problem.lanes;
   const auto copy = [&](Value* e) {
-    Value* value = emit.activate(emit.problem.spec.prologue, emit.load_input(emit.at_stored(from, e)));
+    Value* value = row_vector(emit, x, emit.add(first, e), [&](Value* pointer) { return emit.load_input(pointer); });
     emit.store_vector(value, emit.at(to, e), true);
   };
   constexpr std::int64_t unrolled = 8;
@@ -59,10 +78,8 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
   const int lanes = emit.problem.lanes;
   const std::int64_t reach = emit.problem.polyphase.reach();
   const std::int64_t whole = support::round_up(plan.strip + reach, lanes);
-  emit.loop(emit.i64(0), emit.i64(geometry.weights.in_channels), 1, [&](Value* channel) {
-    Value* row = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
-    Value* x_row = emit.at_stored(x, emit.mul(channel, x_pitch));
-    // Strip after strip of one channel, so that x is read in order.
+  const auto pack_row = [&](Value* row, const Inputs& x_row) {
+    // Strip after strip of one row, so that x is read in order.
     emit.loop(begin, end, {row}, [&](Value* column, const Values& strip) -> Emitter::Step {
       auto& b = emit.builder;
       Value* to = strip[0];
@@ -70,7 +87,7 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
       Value* inside =
           b.CreateAnd(b.CreateICmpSGE(first, emit.i64(0)), b.CreateICmpSLE(emit.add(first, whole), input_length));
       emit.branch(
-          inside, [&] { copy_row(emit, to, emit.at_stored(x_row, first), whole); },
+          inside, [&] { copy_row(emit, to, x_row, first, whole); },
           [&] {
             Value* width = emit.add(emit.sub(columns, column), reach + geometry.overhang + lanes - 1);
             width = b.CreateAnd(emit.min(width, emit.i64(whole)), emit.i64(-std::int64_t{lanes}));
@@ -78,7 +95,17 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
           });
       return {strip_columns, {emit.at(to, geometry.strip_elements)}};
     });
-  });
+  };
+  const bool pairs = plan.reads_pairs();
+  const std::int64_t channels = geometry.weights.in_channels, at_once = geometry.weights.channels_at_once;
+  const auto pack_channels = [&](Value* channel, bool second) {
+    Value* row = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
+    Value* x_row = emit.at_stored(x, emit.mul(channel, x_pitch));
+    pack_row(row, {x_row, second ? emit.at_stored(x_row, x_pitch) : nullptr, pairs});
+  };
+  const std::int64_t last = channels % at_once;  // without a second
+  emit.loop(emit.i64(0), emit.i64(channels - last), at_once, [&](Value* channel) { pack_channels(channel, pairs); });
+  if (last != 0) pack_channels(emit.i64(channels - last), false);
   emit.end_function();
   return function;
 }

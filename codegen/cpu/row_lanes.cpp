@@ -1,4 +1,5 @@
-// The tile of row_lanes: weights as vectors, inputs broadcast. Accumulators [column][vector].
+// The tile of row_lanes: weights as vectors, inputs broadcast. Accumulators [column][vector]. That of row_pairs: the
+// same, with pairs of input channels in bfloat16 for elements.
 //
 // The store goes through memory: a column's rows are a handful of contiguous pieces of the output, one for each
 // channel, and a long reduction hides the copy. So one piece of code serves every stride.
@@ -71,6 +72,10 @@ class RowLanesTile {
 
   llvm::Function* function() {
     llvm::Function* result = begin_tile_function(emit, shape, arguments);
+    if (tile.pairs) {
+      arguments.channels = emit.builder.CreateLShr(emit.add(arguments.channels, 1), 1);
+      arguments.x_pitch = emit.mul(arguments.x_pitch, 2);
+    }
     const Values initial = emit.select(
         arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
     const TapLoop taps{run.taps,
@@ -145,7 +150,8 @@ class RowLanesTile {
     Value* input = nullptr;
     return updated(acc, [&](std::int64_t column, std::int64_t v, Value* sum) {
       if (v == 0) input = emit.load_splat(emit.at(x, column));
-      return emit.fma(w[static_cast<std::size_t>(v)], input, sum);
+      Value* weight = w[static_cast<std::size_t>(v)];
+      return tile.pairs ? emit.bfloat16_dot(weight, input, sum) : emit.fma(weight, input, sum);
     });
   }
 

@@ -60,6 +60,16 @@ Value* Emitter::nearest_bfloat16(Value* value) {
   return builder.CreateAnd(chosen, constant(0xffff0000));
 }
 
+Value* Emitter::input_as_bfloat16(Value* value) {
+  const bool is_one = problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op != Activation::Op::leaky_relu;
+  if (!is_one) return nearest_bfloat16(value);
+  return builder.CreateBitCast(value, llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(value->getType())));
+}
+
+Value* Emitter::bfloat16_pair(Value* even, Value* odd) {
+  return builder.CreateOr(builder.CreateLShr(even, 16), odd);
+}
+
 Value* Emitter::rounded(Value* value) {
   if (!problem.converts()) return value;
   auto* type = vector_of(storage, problem.lanes);

@@ -1,5 +1,6 @@
 #include "codegen/cpu/targets.h"
 
+#include <cpuid.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <llvm/ADT/StringMap.h>
@@ -16,12 +17,16 @@ namespace unstride::cpu {
 
 namespace {
 
-// The psABI levels that the micro-kernels need, best first, and one with a matrix unit, which no level has. required:
-// what LLVM may use for them.
+// What fast math has beyond a psABI level.
+enum class Unit { none, matrices, bfloat16_dots };
+
+// The psABI levels that the micro-kernels need, best first, and those with a unit for fast math, which no level has.
+// required: what LLVM may use for them.
 struct Level {
   std::string_view name, base_cpu, features;
   int vector_bytes, vector_registers;
-  bool embedded_broadcast, matrix_unit;
+  bool embedded_broadcast;
+  Unit unit;
   std::vector<std::string_view> required;
 };
 
@@ -32,16 +37,25 @@ const std::array levels = {
           64,
           32,
           true,
-          true,
+          Unit::matrices,
           {"amx-tile", "amx-bf16", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi",
            "bmi2", "f16c", "lzcnt", "movbe", "popcnt"}},
+    Level{"x86-64-v4+avx512-bf16",
+          "x86-64-v4",
+          "+avx512bf16",
+          64,
+          32,
+          true,
+          Unit::bfloat16_dots,
+          {"avx512bf16", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2",
+           "f16c", "lzcnt", "movbe", "popcnt"}},
     Level{"x86-64-v4",
           "x86-64-v4",
           "",
           64,
           32,
           true,
-          false,
+          Unit::none,
           {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt",
            "movbe", "popcnt"}},
     Level{"x86-64-v3",
@@ -50,7 +64,7 @@ const std::array levels = {
           32,
           16,
           false,
-          false,
+          Unit::none,
           {"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe", "popcnt"}},
 };
 
@@ -63,7 +77,8 @@ std::vector<std::string_view> missing(const Level& level, const llvm::StringMap<
   std::vector<std::string_view> result;
   for (std::string_view feature : level.required)
     if (!features.lookup(llvm::StringRef(feature.data(), feature.size()))) result.push_back(feature);
-  if (result.empty() && level.matrix_unit && !amx_permitted()) result.push_back("the kernel's permission to use AMX");
+  if (result.empty() && level.unit == Unit::matrices && !amx_permitted())
+    result.push_back("the kernel's permission to use AMX");
   return result;
 }
 
@@ -81,11 +96,19 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
   target.level = fast ? level.name : level.base_cpu;
   target.base_cpu = level.base_cpu;
   if (fast) target.features = level.features;
-  target.matrix_unit = fast && level.matrix_unit;
+  target.matrix_unit = fast && level.unit == Unit::matrices;
+  target.bfloat16_dots = fast && level.unit == Unit::bfloat16_dots;
   target.vector_bytes = level.vector_bytes;
   target.vector_registers = level.vector_registers;
   target.embedded_broadcast = level.embedded_broadcast;
   return target;
+}
+
+// Intel's processors have AVX512-BF16 for programs that store bfloat16: it multiplies half as fast as float32 there, or
+// slower. AMD's multiply twice as fast.
+bool pays(Unit unit) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return unit != Unit::bfloat16_dots || (__get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx);
 }
 
 // The best level this processor has, and no feature beyond it: kernels then serve every machine of the level, and one
@@ -93,7 +116,7 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
 plan::CpuTarget host(Math math) {
   const auto features = host_features();
   for (const Level& level : levels) {
-    if (level.matrix_unit && math != Math::fast) continue;
+    if (level.unit != Unit::none && (math != Math::fast || !pays(level.unit))) continue;
     if (!missing(level, features).empty()) continue;
     plan::CpuTarget target = describe(level, "cpu", math);
     target.l1_bytes = cache_size(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);

@@ -45,6 +45,7 @@ constexpr std::array parameters = {
 EmitTile tile_emitter(const plan::CpuPlan& plan) {
   static const std::map<std::string_view, EmitTile> registry = {
       {plan::RowLanes::name, emit_row_lanes_tile},
+      {plan::RowLanes::name_of_pairs, emit_row_lanes_tile},
       {plan::ColumnLanes::name, emit_column_lanes_tile},
       {plan::AmxTiles::name, emit_amx_tile},
   };

@@ -14,7 +14,8 @@ constexpr Names<Prefetch, 3> prefetch_names = {
 
 struct Printer {
   std::string operator()(const RowLanes& t) const {
-    return fmt::format("{} vectors={} columns={}", RowLanes::name, t.vectors, t.columns);
+    return fmt::format("{} vectors={} columns={}", t.pairs ? RowLanes::name_of_pairs : RowLanes::name, t.vectors,
+                       t.columns);
   }
   std::string operator()(const Depthwise& t) const { return fmt::format("{} vectors={}", Depthwise::name, t.vectors); }
   std::string operator()(const ColumnLanes& t) const {
@@ -28,6 +29,7 @@ struct Printer {
 }  // namespace
 
 std::string_view CpuPlan::strategy() const {
+  if (reads_pairs()) return RowLanes::name_of_pairs;
   return std::visit([](const auto& t) { return t.name; }, tile);
 }
 
@@ -58,8 +60,9 @@ std::string to_string(const CpuPlan& plan) {
 CpuPlan parse_plan(std::string_view text) {
   PlanFields fields(text);
   CpuPlan plan;
-  if (fields.name() == RowLanes::name) {
-    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns")};
+  if (fields.name() == RowLanes::name || fields.name() == RowLanes::name_of_pairs) {
+    const bool pairs = fields.name() == RowLanes::name_of_pairs;
+    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), pairs};
   } else if (fields.name() == ColumnLanes::name) {
     plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
   } else if (fields.name() == Depthwise::name) {
@@ -67,8 +70,8 @@ CpuPlan parse_plan(std::string_view text) {
   } else if (fields.name() == AmxTiles::name) {
     plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail")};
   } else {
-    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}", fields.name(), RowLanes::name,
-                                    ColumnLanes::name, Depthwise::name, AmxTiles::name));
+    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}, {}", fields.name(), RowLanes::name,
+                                    ColumnLanes::name, Depthwise::name, RowLanes::name_of_pairs, AmxTiles::name));
   }
   plan.input = fields.take_choice("input", input_names);
   plan.prefetch = fields.take_choice("prefetch", prefetch_names);

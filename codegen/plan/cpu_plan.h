@@ -14,9 +14,10 @@ namespace unstride::plan {
 /// lanes = (channel, phase): packed weights are loaded as vectors, each input is broadcast.
 /// Accumulators: [columns][vectors].
 struct RowLanes {
-  static constexpr std::string_view name = "row_lanes";
-  int vectors = 1;  ///< of rows in a tile
-  int columns = 1;  ///< in a tile
+  static constexpr std::string_view name = "row_lanes", name_of_pairs = "row_pairs";
+  int vectors = 1;     ///< of rows in a tile
+  int columns = 1;     ///< in a tile
+  bool pairs = false;  ///< fast math: an element is two input channels in bfloat16, and each step sums two products
 
   // A tile at the end of a block may have fewer columns. It has one of three widths, `step` apart and below `columns`;
   // narrower ones would gain little, as accumulators wait for each other.
@@ -84,6 +85,10 @@ struct CpuPlan {
   /// Of a strip in a call of so many columns: fewer than `strip` where tiles then compute fewer in vain.
   std::int64_t strip_columns(std::int64_t call_columns) const;
   bool uses_matrix_unit() const { return std::holds_alternative<AmxTiles>(tile); }
+  bool reads_pairs() const {
+    const auto* row_lanes = std::get_if<RowLanes>(&tile);
+    return row_lanes && row_lanes->pairs;
+  }
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };
 

@@ -12,7 +12,7 @@ namespace unstride::plan {
 
 namespace {
 
-constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise, &amx_tiles};
+constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise, &row_pairs, &amx_tiles};
 
 }  // namespace
 
@@ -41,22 +41,27 @@ std::int64_t panel_pitch(const CpuProblem& problem, const CpuPlan& plan) {
 CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
   const CpuStrategy& strategy = strategy_of(plan);
   weights.runs = strategy.runs(problem, plan);
-  weights.in_channels = weights.packed_channels = problem.in_channels();
+  weights.in_channels = problem.in_channels();
   tile_columns = strategy.tile_columns(problem, plan);
   tail_columns = strategy.tail_columns(problem, plan);
   tail_reach = plan::tail_reach(tile_columns, tail_columns);
   overhang = std::max(tail_columns, tile_columns - tail_reach) - 1;
 
   panel_pitch = plan::panel_pitch(problem, plan);
-  column_step = step_channels = 1;
+  column_step = 1;
+  if (plan.reads_pairs()) {  // [pair of channels][column][channel], two bytes each
+    weights.parts = 1;
+    weights.channels_at_once = 2;
+    panel_pitch /= 2;
+  }
   if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
     const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
     weights.parts = parts.weights;
-    weights.packed_channels = support::round_up(problem.in_channels(), AmxTiles::channels);
+    weights.channels_at_once = AmxTiles::channels;
     column_step = AmxTiles::channels / 2;
-    step_channels = AmxTiles::channels;
     panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), AmxTiles::size) * parts.inputs / 2;
   }
+  weights.packed_channels = support::round_up(problem.in_channels(), weights.channels_at_once);
   strip_elements = panel_pitch * weights.packed_channels;
   panel_elements = strategy.reads_x ? 0 : plan.column_block / plan.strip * strip_elements;
 

@@ -39,7 +39,6 @@ struct CpuGeometry {
   std::int64_t tail_reach;            ///< columns at the end of a strip that tail tiles take; more take a whole one
   std::int64_t overhang;              ///< columns that a strip's last tile may compute in vain
   std::int64_t column_step;           ///< elements between two columns of a strip: 1, or a line for the matrix unit
-  std::int64_t step_channels;         ///< input channels of one step of the reduction: 1, or 32 in the matrix unit
   std::int64_t panel_pitch;           ///< elements between two input channels of a strip
   std::int64_t strip_elements;        ///< a strip of the input panel: [input channel][reach + column]
   std::int64_t panel_elements;        ///< [strip]
@@ -67,7 +66,7 @@ struct CpuStrategy {
   bool reads_x = false;
 };
 
-extern const CpuStrategy row_lanes, column_lanes, depthwise, amx_tiles;
+extern const CpuStrategy row_lanes, column_lanes, depthwise, row_pairs, amx_tiles;
 
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);

@@ -16,6 +16,7 @@ struct CpuTarget {
   int vector_registers = 16;
   bool embedded_broadcast = false;  ///< an FMA can broadcast its memory operand
   bool matrix_unit = false;         ///< AMX with bfloat16 products
+  bool bfloat16_dots = false;       ///< AVX512-BF16: sums of two bfloat16 products in each lane, as fast as an FMA
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 1 << 20;
 };

@@ -5,7 +5,7 @@
 // phases (consecutive first taps), times `channel_tiles` tiles of `channels` channels. Within a tile, row
 // channel*phases + phase. Weights lie as [group][run][block][channel tile][input channel][tap][row], biases as
 // [group][run][block][channel tile][row]; rows past the last channel hold zeros and are never stored.
-// The matrix unit takes its weights in another order: runtime/cpu/pack_parts.cpp.
+// Fast math takes weights in another order: runtime/cpu/pack_parts.cpp.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,10 @@ struct RowRun {
 
 struct WeightLayout {
   std::vector<RowRun> runs;
-  std::int64_t in_channels = 0;      ///< of one group
-  std::int64_t packed_channels = 0;  ///< the same, with zeros after them where a strategy takes several at once
-  std::int64_t parts = 0;            ///< of a weight, in bfloat16, for the matrix unit; 0: elements of the arithmetic
+  std::int64_t in_channels = 0;       ///< of one group
+  std::int64_t channels_at_once = 1;  ///< in one step of the reduction: 2 in row_pairs, 32 in the matrix unit
+  std::int64_t packed_channels = 0;   ///< in_channels, with zeros after them that fill up the last step
+  std::int64_t parts = 0;             ///< of a weight, in bfloat16, for fast math; 0: elements of the arithmetic
 
   /// Elements of the arithmetic that the packed weights of one input channel take, in the mean.
   std::int64_t channel_weights(const RowRun& run) const {

@@ -164,9 +164,10 @@ struct EngineOptions {
 };
 
 struct CompileOptions {
-  /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512), "cpu:x86-64-v4+amx-bf16" (and,
-  /// for fast math, AMX); "cuda" (the machine's NVIDIA GPU), "cuda:sm_90a" and others, "cuda:compute_80" and others
-  /// (PTX, of which the driver of a later GPU makes its code), which `Engine::targets` lists.
+  /// "cpu" (this machine), "cpu:x86-64-v3" (AVX2 and FMA), "cpu:x86-64-v4" (AVX-512), "cpu:x86-64-v4+amx-bf16" and
+  /// "cpu:x86-64-v4+avx512-bf16" (for fast math, with AMX or AVX512-BF16); "cuda" (the machine's NVIDIA GPU),
+  /// "cuda:sm_90a" and others, "cuda:compute_80" and others (PTX, of which the driver of a later GPU makes its code),
+  /// which `Engine::targets` lists.
   std::string target = "cpu";
   /// Forces a plan: a strategy's name, or the whole text of CompileInfo::plan. Empty: the planner chooses.
   std::string plan = {};

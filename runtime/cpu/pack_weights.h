@@ -18,7 +18,7 @@ struct PackedLayer {
 PackedLayer pack_weights(const plan::CpuProblem& problem, const plan::WeightLayout& layout, const void* weight,
                          const void* bias);
 
-/// One tile's weights, [input channel][tap][row], as the matrix unit reads them (pack_parts.cpp).
+/// One tile's weights, [input channel][tap][row], as fast math reads them (pack_parts.cpp).
 void pack_tile_parts(const plan::WeightLayout& layout, const plan::RowRun& run, const float* weights, void* packed);
 
 }  // namespace unstride::cpu

@@ -68,7 +68,7 @@ HotLoop hottest_innermost_loop(const TileFunction& function) {
     HotLoop current;
     for (std::size_t i = loop.begin; i <= loop.end; ++i) {
       const std::string& line = function.lines[i];
-      if (contains(line, "vfmadd") || contains(line, "tdpbf16ps")) ++current.fmas;
+      if (contains(line, "vfmadd") || contains(line, "dpbf16ps")) ++current.fmas;
       if (contains(line, "(%rsp") || (frame && contains(line, "(%rbp"))) {
         ++current.stack_operands;
         current.example = line;

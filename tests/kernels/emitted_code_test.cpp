@@ -44,7 +44,7 @@ std::int64_t planned_fmas(const plan::CpuProblem& problem, const plan::CpuPlan& 
   const plan::CpuGeometry geometry(problem, plan);
   for (const plan::RowRun& run : geometry.weights.runs) {
     if (run.phases != tile.phases || run.taps != tile.taps) continue;
-    if (plan.strategy() == plan::RowLanes::name)
+    if (std::holds_alternative<plan::RowLanes>(plan.tile))
       return run.rows / problem.lanes * tile.columns * (run.taps <= plan.unrolled_taps ? run.taps : 1);
     if (plan.strategy() == plan::Depthwise::name) return vectors_of_columns * problem.spec.kernel_size;
     // The last tap may be one that only some phases have: it stands outside the loop over taps.
@@ -56,20 +56,20 @@ std::int64_t planned_fmas(const plan::CpuProblem& problem, const plan::CpuPlan& 
   return 0;
 }
 
+void check(const plan::CpuProblem& problem, const plan::CpuPlan& plan) {
+  const std::string assembly = cpu::compile(problem, plan, cpu::Output::assembly);
+  const std::vector<TileFunction> tiles = tile_functions(assembly, std::string(plan.strategy()));
+  EXPECT_FALSE(tiles.empty()) << assembly;
+  for (const TileFunction& tile : tiles) {
+    const HotLoop loop = hottest_innermost_loop(tile);
+    EXPECT_EQ(loop.fmas, planned_fmas(problem, plan, tile)) << tile.name << " of \"" << to_string(plan) << "\"";
+    EXPECT_EQ(loop.stack_operands, 0) << tile.name << " of \"" << to_string(plan) << "\": " << loop.example;
+  }
+}
+
 using Parameters = std::tuple<std::string, HotLoopCase>;
 class HotLoops : public ::testing::TestWithParam<Parameters> {
  protected:
-  void check(const plan::CpuPlan& plan) {
-    const std::string assembly = cpu::compile(problem_, plan, cpu::Output::assembly);
-    const std::vector<TileFunction> tiles = tile_functions(assembly, std::string(plan.strategy()));
-    EXPECT_FALSE(tiles.empty()) << assembly;
-    for (const TileFunction& tile : tiles) {
-      const HotLoop loop = hottest_innermost_loop(tile);
-      EXPECT_EQ(loop.fmas, planned_fmas(problem_, plan, tile)) << tile.name << " of \"" << to_string(plan) << "\"";
-      EXPECT_EQ(loop.stack_operands, 0) << tile.name << " of \"" << to_string(plan) << "\": " << loop.example;
-    }
-  }
-
   const plan::CpuProblem problem_{std::get<1>(GetParam()).spec, cpu::target(std::get<0>(GetParam()))};
 };
 
@@ -77,11 +77,21 @@ TEST_P(HotLoops, OfEachStrategysBestPlanHoldThePlannedMultiplyAddsAndNoStackTraf
   for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
     if (!strategy->enumerate(problem_).empty()) {
       for (const plan::Variant& variant : plan::choose_plan(problem_, strategy->name).plan.variants)
-        check(variant.plan);
+        check(problem_, variant.plan);
     }
 }
 
-// Its instructions can be emitted on any machine.
+// The instructions of fast math can be emitted on any machine.
+TEST(Bfloat16DotHotLoops, HoldThePlannedProductsAndNoStackTraffic) {
+  for (LayerSpec spec : {layer(512, 256, 16, 8), layer(257, 128, 10, 5), layer(128, 64, 7, 3), layer(64, 32, 4, 2)}) {
+    spec.dtype = DType::bfloat16;
+    spec.math = Math::fast;
+    const plan::CpuProblem problem(spec, cpu::target("cpu:x86-64-v4+avx512-bf16", Math::fast));
+    for (const plan::Variant& variant : plan::choose_plan(problem, "row_pairs").plan.variants)
+      check(problem, variant.plan);
+  }
+}
+
 TEST(MatrixUnitHotLoops, OfTheMatrixUnitHoldThePlannedProductsAndNoStackTraffic) {
   const std::map<DType, std::int64_t> products = {{DType::bfloat16, 1}, {DType::float16, 3}, {DType::float32, 5}};
   for (const auto& [dtype, count] : products)

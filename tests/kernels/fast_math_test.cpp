@@ -1,4 +1,4 @@
-// Fast math on the matrix unit: within the bound of docs/spec.md, and the same bits however a call is cut.
+// Fast math on the units for it: within the bound of docs/spec.md, and the same bits however a call is cut.
 //
 // The exact result is taken from the chain in double, whose own error is far smaller. |x||w| is summed without
 // activations, which make no number larger here.
@@ -15,7 +15,28 @@
 namespace unstride::testing {
 namespace {
 
-const std::string amx = "cpu:x86-64-v4+amx-bf16";
+// Input channels that one step sums, and how often it rounds.
+struct MatrixUnit {
+  static constexpr std::string_view target = "cpu:x86-64-v4+amx-bf16", strategy = "amx_tiles";
+  static constexpr std::int64_t channels = 32, roundings = 1;
+
+  static std::vector<PlanFields> other_plans() {
+    return {{{"rows", 2}, {"columns", 2}, {"tail", 1}, {"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
+            {{"rows", 1}, {"columns", 3}, {"tail", 1}, {"taps", 1}, {"strip", 48}, {"column_block", 48}},
+            {{"rows", 1}, {"columns", 1}, {"tail", 1}, {"taps", 100}, {"strip", 16}, {"column_block", 16}}};
+  }
+};
+
+struct Bfloat16Dots {
+  static constexpr std::string_view target = "cpu:x86-64-v4+avx512-bf16", strategy = "row_pairs";
+  static constexpr std::int64_t channels = 2, roundings = 2;
+
+  static std::vector<PlanFields> other_plans() {
+    return {{{"vectors", 2}, {"columns", 12}, {"channel_block", 2}, {"strip", 12}, {"column_block", 24}},
+            {{"vectors", 1}, {"columns", 5}, {"taps", 1}, {"strip", 10}, {"column_block", 10}},
+            {{"vectors", 3}, {"columns", 4}, {"taps", 100}, {"channel_block", 10}, {"strip", 4}, {"column_block", 4}}};
+  }
+};
 
 // The table of docs/spec.md.
 struct Bound {
@@ -28,11 +49,13 @@ struct Bound {
   }
 };
 
+template <typename Unit>
 double relative_bound(const LayerSpec& spec) {
   const Bound bound = Bound::of(spec.dtype);
   const std::int64_t tap_step = spec.stride / std::gcd(spec.stride, spec.dilation);
   const auto taps = static_cast<double>((spec.kernel_size - 1) / tap_step + 1);
-  const double m = bound.products * taps * std::ceil(static_cast<double>(spec.in_channels_per_group()) / 32) + 20;
+  const double steps = std::ceil(static_cast<double>(spec.in_channels_per_group()) / Unit::channels);
+  const double m = bound.products * taps * steps * Unit::roundings + 20;
   const double summation = m * 0x1p-24 / (1 - m * 0x1p-24);
   const bool leaky = spec.prologue.op == Activation::Op::leaky_relu;
   return summation * (1 + 0x1p-6) + bound.left_out + (leaky ? bound.left_out_by_prologue : 0);
@@ -55,12 +78,12 @@ std::vector<double> in_double(const LayerData<T>& data, bool magnitude) {
   return chain.outputs(chain.output_length());
 }
 
-template <typename T>
+template <typename Unit, typename T>
 ::testing::AssertionResult within_bound(const LayerData<T>& data, const std::vector<T>& y) {
   const std::vector<double> exact = in_double(data, false), magnitude = in_double(data, true);
   if (y.size() != exact.size()) return ::testing::AssertionFailure() << y.size() << " outputs";
   const Bound bound = Bound::of(data.spec.dtype);
-  const double relative = relative_bound(data.spec);
+  const double relative = relative_bound<Unit>(data.spec);
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double sum = relative * magnitude[i] + 1e-30;
     const double allowed = sum + bound.output_roundoff * (std::fabs(exact[i]) + sum) + bound.output_smallest;
@@ -73,22 +96,41 @@ template <typename T>
   return ::testing::AssertionSuccess();
 }
 
-template <typename T>
+template <typename T, typename U>
+struct Case {
+  using Element = T;
+  using Unit = U;
+};
+
+template <typename Case>
 class FastMath : public ::testing::Test {
  protected:
-  void SetUp() override { UNSTRIDE_SKIP_UNLESS_RUNNABLE(amx); }
+  using Element = typename Case::Element;
+  using Unit = typename Case::Unit;
+  static constexpr DType dtype = dtype_of<Element>;
+
+  void SetUp() override { UNSTRIDE_SKIP_UNLESS_RUNNABLE(std::string(Unit::target)); }
 
   static LayerSpec fast(LayerSpec spec) {
-    spec.dtype = dtype_of<T>;
+    spec.dtype = dtype;
     spec.math = Math::fast;
     return spec;
   }
-  static Kernel on_matrix_unit(const LayerSpec& spec, const std::string& plan = "amx_tiles") {
-    return engine().compile(spec, {.target = amx, .plan = plan});
+  static Kernel planned(const LayerSpec& spec, const std::string& plan) {
+    return engine().compile(spec, {.target = std::string(Unit::target), .plan = plan});
+  }
+  static Kernel on_unit(const LayerSpec& spec) { return planned(spec, std::string(Unit::strategy)); }
+};
+using Cases = ::testing::Types<Case<float, MatrixUnit>, Case<Float16, MatrixUnit>, Case<BFloat16, MatrixUnit>,
+                               Case<BFloat16, Bfloat16Dots>>;
+
+struct CaseName {
+  template <typename Case>
+  static std::string GetName(int) {
+    return std::string(Case::Unit::strategy) + "_" + std::string(name(dtype_of<typename Case::Element>));
   }
 };
-using Types = ::testing::Types<float, Float16, BFloat16>;
-TYPED_TEST_SUITE(FastMath, Types);
+TYPED_TEST_SUITE(FastMath, Cases, CaseName);
 
 std::vector<LayerSpec> layers() {
   std::vector<LayerSpec> result = {layer(64, 32, 16, 8), layer(33, 5, 7, 3),   layer(96, 20, 4, 2), layer(1, 1, 1, 1),
@@ -110,25 +152,26 @@ std::vector<LayerSpec> layers() {
 TYPED_TEST(FastMath, IsWithinItsBound) {
   for (const LayerSpec& spec : layers())
     for (const std::int64_t length : {1, 2, 15, 16, 17, 33, 150}) {
-      const Kernel kernel = this->on_matrix_unit(this->fast(spec));
-      LayerData<TypeParam> data(this->fast(spec), 2, length);
+      const Kernel kernel = this->on_unit(this->fast(spec));
+      LayerData<typename TestFixture::Element> data(this->fast(spec), 2, length);
       if (data.oracle().output_length() < 1) continue;
       const Touching touching = length % 2 == 0 ? Touching::front : Touching::back;
-      EXPECT_TRUE(within_bound(data, run(kernel, data, {}, touching))) << describe(kernel, data);
+      EXPECT_TRUE(within_bound<typename TestFixture::Unit>(data, run(kernel, data, {}, touching)))
+          << describe(kernel, data);
     }
 }
 
 TYPED_TEST(FastMath, OfSmallLayersIsWithinItsBound) {
-  std::uint64_t seed = dtype_of<TypeParam> == DType::float32 ? 0 : dtype_of<TypeParam> == DType::float16 ? 1 : 2;
+  std::uint64_t seed = TestFixture::dtype == DType::float32 ? 0 : TestFixture::dtype == DType::float16 ? 1 : 2;
   for (const SweepPoint& point : sweep_points()) {
     if (++seed % 3 != 0) continue;  // each type takes a third of them
-    LayerSpec spec = this->fast(sweep_layer(point, dtype_of<TypeParam>));
+    LayerSpec spec = this->fast(sweep_layer(point, TestFixture::dtype));
     for (Activation* activation : {&spec.prologue, &spec.epilogue})
       if (activation->op == Activation::Op::leaky_relu) activation->negative_slope = 0.25;
-    const LayerData<TypeParam> data(spec, 1, 3 + static_cast<std::int64_t>(seed % 29), seed);
+    const LayerData<typename TestFixture::Element> data(spec, 1, 3 + static_cast<std::int64_t>(seed % 29), seed);
     if (data.oracle().output_length() < 1) continue;
-    const Kernel kernel = this->on_matrix_unit(spec);
-    ASSERT_TRUE(within_bound(data, run(kernel, data))) << describe(kernel, data);
+    const Kernel kernel = this->on_unit(spec);
+    ASSERT_TRUE(within_bound<typename TestFixture::Unit>(data, run(kernel, data))) << describe(kernel, data);
   }
 }
 
@@ -136,51 +179,48 @@ TYPED_TEST(FastMath, OfSmallLayersIsWithinItsBound) {
 TYPED_TEST(FastMath, OfOneProductIsWithinItsBound) {
   LayerSpec spec = this->fast(layer(1, 1, 1, 1));
   spec.bias = false;
-  const Kernel kernel = this->on_matrix_unit(spec);
-  LayerData<TypeParam> data(spec, 1, 100'000);
+  const Kernel kernel = this->on_unit(spec);
+  LayerData<typename TestFixture::Element> data(spec, 1, 100'000);
   tools::SplitMix64 random(3);
   for (int round = 0; round < 20; ++round) {
-    for (TypeParam& value : data.x)
-      value = stored<TypeParam>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * (round % 2 == 0 ? 0x1p-6 : 1));
-    data.w = {stored<TypeParam>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * 0x1p-6)};
-    EXPECT_TRUE(within_bound(data, run(kernel, data))) << describe(kernel, data);
+    for (auto& value : data.x)
+      value = stored<typename TestFixture::Element>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 *
+                                                            (round % 2 == 0 ? 0x1p-6 : 1));
+    data.w = {stored<typename TestFixture::Element>(1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * 0x1p-6)};
+    EXPECT_TRUE(within_bound<typename TestFixture::Unit>(data, run(kernel, data))) << describe(kernel, data);
   }
 }
 
 TYPED_TEST(FastMath, GivesTheSameBitsAtAnyNumberOfThreadsAndInAnyBlocks) {
   for (const LayerSpec& layer : layers()) {
     const LayerSpec spec = this->fast(layer);
-    const Kernel kernel = this->on_matrix_unit(spec);
-    const LayerData<TypeParam> data(spec, 2, 300);
-    const std::vector<TypeParam> expected = run(kernel, data, {.threads = 1});
+    const Kernel kernel = this->on_unit(spec);
+    const LayerData<typename TestFixture::Element> data(spec, 2, 300);
+    const auto expected = run(kernel, data, {.threads = 1});
     for (const int threads : {1, 2, 3})
       EXPECT_TRUE(same_bits(run(kernel, data, {.threads = threads}), expected)) << describe(kernel, data);
-    for (const PlanFields& fields :
-         {PlanFields{
-              {"rows", 2}, {"columns", 2}, {"tail", 1}, {"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
-          PlanFields{{"rows", 1}, {"columns", 3}, {"tail", 1}, {"taps", 1}, {"strip", 48}, {"column_block", 48}},
-          PlanFields{{"rows", 1}, {"columns", 1}, {"tail", 1}, {"taps", 100}, {"strip", 16}, {"column_block", 16}}}) {
-      const Kernel other = this->on_matrix_unit(spec, with_fields(general_plan(kernel.info().plan), fields));
+    for (const PlanFields& fields : TestFixture::Unit::other_plans()) {
+      const Kernel other = this->planned(spec, with_fields(general_plan(kernel.info().plan), fields));
       EXPECT_TRUE(same_bits(run(other, data), expected)) << describe(other, data);
     }
   }
 }
 
-TYPED_TEST(FastMath, WhereTheMatrixUnitIsNotWorthItIsStrict) {
+TYPED_TEST(FastMath, WhereTheUnitIsNotWorthItIsStrict) {
   LayerSpec depthwise = layer(64, 64, 4, 2);
   depthwise.groups = 64;
   const LayerSpec spec = this->fast(depthwise);
-  const Kernel kernel = engine().compile(spec, {.target = amx, .plan = {}});
-  const LayerData<TypeParam> data(spec, 1, 100);
+  const Kernel kernel = this->planned(spec, {});
+  const LayerData<typename TestFixture::Element> data(spec, 1, 100);
   EXPECT_TRUE(equals_strict_chain(data, run(kernel, data))) << describe(kernel, data);
 }
 
-TYPED_TEST(FastMath, OfADeepLayerChoosesTheMatrixUnit) {
-  const Kernel kernel = engine().compile(this->fast(layer(512, 256, 16, 8)), {.target = amx, .plan = {}});
-  EXPECT_TRUE(general_plan(kernel.info().plan).starts_with("amx_tiles ")) << kernel.info().plan;
+TYPED_TEST(FastMath, OfADeepLayerChoosesTheUnit) {
+  const Kernel kernel = this->planned(this->fast(layer(512, 256, 16, 8)), {});
+  EXPECT_TRUE(general_plan(kernel.info().plan).starts_with(TestFixture::Unit::strategy)) << kernel.info().plan;
 }
 
-TEST(FastMathWithoutAMatrixUnit, IsStrict) {
+TEST(FastMathWithoutAUnit, IsStrict) {
   for (const std::string& target : runnable_instruction_sets())
     for (const DType dtype : {DType::float32, DType::bfloat16}) {
       LayerSpec spec = layer(64, 32, 16, 8);
@@ -191,20 +231,25 @@ TEST(FastMathWithoutAMatrixUnit, IsStrict) {
         const LayerData<decltype(element)> data(spec, 1, 100);
         EXPECT_TRUE(equals_strict_chain(data, run(kernel, data))) << describe(kernel, data);
       });
-      EXPECT_THROW(engine().compile(spec, {.target = target, .plan = "amx_tiles"}), ArgumentError);
+      for (const char* plan : {"amx_tiles", "row_pairs"})
+        EXPECT_THROW(engine().compile(spec, {.target = target, .plan = plan}), ArgumentError);
     }
 }
 
 // Strict kernels are shared with the machines that have none.
 TEST(FastMathTarget, IsTheLevelWithoutForStrictLayers) {
   const LayerSpec spec = layer(64, 32, 16, 8);
-  EXPECT_EQ(engine().emit(spec, Emit::object, {.target = amx}),
-            engine().emit(spec, Emit::object, {.target = "cpu:x86-64-v4"}));
+  const std::string amx(MatrixUnit::target), dots(Bfloat16Dots::target);
+  for (const std::string& target : {amx, dots})
+    EXPECT_EQ(engine().emit(spec, Emit::object, {.target = target}),
+              engine().emit(spec, Emit::object, {.target = "cpu:x86-64-v4"}));
   EXPECT_THROW(engine().compile(spec, {.target = "cpu:x86-64-v4", .plan = "amx_tiles"}), ArgumentError);
   LayerSpec wide = spec;
   wide.math = Math::fast;
   wide.dtype = DType::float64;
   EXPECT_THROW(engine().emit(wide, Emit::plan, {.target = amx, .plan = "amx_tiles"}), ArgumentError);
+  wide.dtype = DType::float16;
+  EXPECT_THROW(engine().emit(wide, Emit::plan, {.target = dots, .plan = "row_pairs"}), ArgumentError);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ CLI::Option* add_integer(CLI::App& app, const std::string& name, std::optional<s
 void add_compile_options(CLI::App& app, std::string& target, std::string& plan) {
   app.add_option("--target", target,
                  "cpu (this machine), cpu:x86-64-v3 (AVX2), cpu:x86-64-v4 (AVX-512), cpu:x86-64-v4+amx-bf16 (AMX), "
-                 "cuda (this machine's GPU), cuda:sm_90a, ...; `unstride info` lists them")
+                 "cpu:x86-64-v4+avx512-bf16, cuda (this machine's GPU), cuda:sm_90a, ...; `unstride info` lists them")
       ->type_name("T")
       ->capture_default_str();
   app.add_option("--plan", plan, "force a plan: a strategy's name, or a whole plan as `run` prints it")->type_name("P");

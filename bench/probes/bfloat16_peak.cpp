@@ -1,4 +1,4 @@
-#include "bench/probes/amx_peak.h"
+#include "bench/probes/bfloat16_peak.h"
 
 #include <cpuid.h>
 #include <immintrin.h>
@@ -27,6 +27,12 @@ bool has_amx_bf16() {
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
   const unsigned bf16 = 1u << 22, tile = 1u << 24;
   return (edx & bf16) != 0 && (edx & tile) != 0;
+}
+
+bool has_avx512_bf16() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __builtin_cpu_supports("avx512f") && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
+         (eax & 1u << 5) != 0;
 }
 
 // Linux lends the tiles' 8 KiB of state to processes that ask for it.
@@ -59,14 +65,43 @@ __attribute__((target("amx-tile,amx-bf16"), noinline)) void run_tiles(long round
   _tile_release();
 }
 
+// Independent sums, as in fma_peak.cpp.
+constexpr int sums = 24;
+
+__attribute__((target("avx512f,avx512bf16"), noinline)) float run_dots(long rounds) {
+  __m512 values[sums];
+  for (auto& value : values) value = _mm512_set1_ps(1e-3f);
+  const auto factor = (__m512bh)_mm512_set1_epi32(0x3f003f00);  // pairs of 0.5
+  for (long i = 0; i < rounds; ++i)
+#pragma GCC unroll 24
+    for (auto& value : values) value = _mm512_dpbf16_ps(value, factor, factor);
+  float total = 0;
+  for (const auto& value : values) total += _mm512_cvtss_f32(value);
+  return total;
+}
+
 }  // namespace
 
-std::optional<double> amx_peak_gflops(int threads) {
-  static const bool available = has_amx_bf16() && permitted();
-  if (!available) return std::nullopt;
-  const long rounds = 15000;
-  const double operations = 2.0 * 16 * 16 * 32 * products_a_round * static_cast<double>(rounds);
-  return sum_of_rates(threads, [&](int) { return operations / best_seconds([&] { run_tiles(rounds); }) * 1e-9; });
+std::string_view bfloat16_unit() {
+  static const std::string_view unit = has_amx_bf16() && permitted() ? "AMX" : has_avx512_bf16() ? "AVX512-BF16" : "";
+  return unit;
+}
+
+std::optional<double> bfloat16_peak_gflops(int threads) {
+  if (bfloat16_unit().empty()) return std::nullopt;
+  const bool tiles = bfloat16_unit() == "AMX";
+  const long rounds = tiles ? 15000 : 125000;
+  const double a_round = tiles ? 2.0 * 16 * 16 * 32 * products_a_round : 2.0 * 16 * 2 * sums;
+  return sum_of_rates(threads, [&](int) {
+    volatile float sink = 0;
+    const double seconds = best_seconds([&] {
+      if (tiles)
+        run_tiles(rounds);
+      else
+        sink = run_dots(rounds);
+    });
+    return a_round * static_cast<double>(rounds) / seconds * 1e-9;
+  });
 }
 
 }  // namespace unstride::bench
