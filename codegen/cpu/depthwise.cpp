@@ -43,7 +43,11 @@ class Rows {
   llvm::Function* middles() {
     llvm::Function* result = begin_function("");
     Value *begin = result->getArg(8), *end = result->getArg(9);
-    for_each_row([&] { emit.loop(begin, end, tile_columns, [&](Value* q) { tile(q, nullptr); }); });
+    for_each_row([&] {
+      if (plan::depthwise_weights_stay(emit.problem, vectors)) weights_in_registers = load_weights();
+      emit.loop(begin, end, tile_columns, [&](Value* q) { tile(q, nullptr); });
+      weights_in_registers.clear();
+    });
     emit.end_function();
     return result;
   }
@@ -117,6 +121,15 @@ class Rows {
     return emit.builder.CreateSelect(inside, value, llvm::Constant::getNullValue(emit.vector));
   }
 
+  Value* load_weight(std::int64_t tap) { return emit.load_splat(emit.at(weights, emit.i64(tap))); }
+
+  Values load_weights() {
+    Values all;
+    for (std::int64_t i = 0; i < geometry.weights.tile_weights(geometry.weights.runs.front()); ++i)
+      all.push_back(load_weight(i));
+    return all;
+  }
+
   // Sums [phase][vector].
   std::vector<Values> sums(Value* q, const Masks* masks) {
     std::vector<Values> result(static_cast<std::size_t>(p.phases()),
@@ -130,7 +143,9 @@ class Rows {
         for (std::int64_t v = std::ssize(window); v < vectors; ++v)
           window.push_back(load(emit.at_stored(row, emit.add(q, v * emit.problem.lanes - delay)),
                                 masks ? masks->inputs.at(delay)[static_cast<std::size_t>(v)] : nullptr));
-        Value* weight = emit.load_splat(emit.at(weights, tap * p.phases() + phase));
+        const std::int64_t place = tap * p.phases() + phase;
+        Value* weight = weights_in_registers.empty() ? load_weight(place)
+                                                     : weights_in_registers[static_cast<std::size_t>(place)];
         Values& acc = result[static_cast<std::size_t>(phase)];
         for (std::size_t v = 0; v < acc.size(); ++v) acc[v] = emit.fma(weight, window[v], acc[v]);
       }
@@ -162,10 +177,12 @@ class Rows {
   Emitter& emit;
   const plan::Polyphase& p;
   const plan::CpuGeometry& geometry;
-  const std::int64_t vectors, tile_columns;
+  const int vectors;
+  const std::int64_t tile_columns;
   Value *all_x = nullptr, *all_weights = nullptr, *all_biases = nullptr, *all_y = nullptr;
   Value *x_pitch = nullptr, *y_pitch = nullptr, *first_row = nullptr, *last_row = nullptr;
   Value *x = nullptr, *weights = nullptr, *bias = nullptr, *y = nullptr;  // of the row
+  Values weights_in_registers;                                            // [tap][phase], where there is room for them
 };
 
 // Of the tiles of the columns [begin, end), those that lie inside both x and y, as a range of columns.

@@ -91,6 +91,9 @@ struct ExpectedTiles {
 };
 ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, std::int64_t tail_columns);
 
+/// Whether tiles of depthwise with so many vectors leave registers for all weights of a row.
+bool depthwise_weights_stay(const CpuProblem& problem, int vectors);
+
 std::int64_t weight_bytes_of_a_group(const CpuProblem& problem);
 /// Whether the packed weights of one group stay in half of the second-level cache.
 bool weights_in_l2(const CpuProblem& problem);

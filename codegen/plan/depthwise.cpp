@@ -74,8 +74,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   const double shuffles = interleave_shuffles(p.stride) * vectors;
   // Weights stay in registers where there are enough. Unaligned loads and stores mostly cross a cache line and count
   // twice.
-  const bool weights_stay = registers(problem, vectors) + p.kernel_size <= problem.target.vector_registers;
-  const double loads = static_cast<double>(p.max_taps() * vectors * 2 + (weights_stay ? 0 : p.kernel_size));
+  const std::int64_t weight_loads = depthwise_weights_stay(problem, vectors) ? 0 : p.kernel_size;
+  const double loads = static_cast<double>(p.max_taps() * vectors * 2 + weight_loads);
   const double stores = 2 * stride * vectors;
   const double tile =
       std::max({(fmas + shuffles) / 2, loads / 2, stores, (fmas + shuffles + loads / 2 + stores / 2) / 6});
@@ -90,6 +90,11 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 }
 
 }  // namespace
+
+bool depthwise_weights_stay(const CpuProblem& problem, int vectors) {
+  const Polyphase& p = problem.polyphase;
+  return registers(problem, vectors) + p.phases() * p.max_taps() <= problem.target.vector_registers;
+}
 
 const CpuStrategy depthwise = {Depthwise::name, enumerate,    why_illegal,    predict, runs,
                                tile_columns,    tile_columns, stage_elements, true};
