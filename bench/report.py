@@ -11,6 +11,7 @@ only the charts are drawn.
 import argparse
 import json
 import math
+import os
 import re
 from pathlib import Path
 
@@ -209,7 +210,8 @@ def main():
     charts.draw_roofline(cases, report["machine"], options.figures / "roofline.svg")
     if options.document:
         measured = f"{report['target']}. Peers: {'; '.join(versions.values())}."
-        pictures = "![Ratio to the best peer, by layer](figures/ratio.svg)\n\n![Roofline](figures/roofline.svg)"
+        figures = Path(os.path.relpath(options.figures, options.document.parent)).as_posix()
+        pictures = f"![Ratio to the best peer, by layer]({figures}/ratio.svg)\n\n![Roofline]({figures}/roofline.svg)"
         fast = {f"fast {path.stem.removeprefix('fast-')}": fast_table(path) for path in options.fast}
         fill(
             options.document,
@@ -226,9 +228,10 @@ def main():
             },
         )
     if options.cases:
+        document = options.document or Path("benchmarks.md")
         options.cases.write_text(
             "# All cases of the comparison\n\n"
-            "Made by `scripts/bench`; [benchmarks.md](benchmarks.md) says how to read it.\n\n"
+            f"Made by `bench/report.py`; [{document.name}]({document.name}) says how to read it.\n\n"
             + case_rows(cases)
             + "\n",
             encoding="utf-8",
