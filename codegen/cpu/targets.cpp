@@ -104,11 +104,15 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
   return target;
 }
 
+bool is_amd() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx;
+}
+
 // Intel's processors have AVX512-BF16 for programs that store bfloat16: it multiplies half as fast as float32 there, or
 // slower. AMD's multiply twice as fast.
 bool pays(Unit unit) {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return unit != Unit::bfloat16_dots || (__get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx);
+  return unit != Unit::bfloat16_dots || is_amd();
 }
 
 // The best level this processor has, and no feature beyond it: kernels then serve every machine of the level, and one
@@ -121,6 +125,10 @@ plan::CpuTarget host(Math math) {
     plan::CpuTarget target = describe(level, "cpu", math);
     target.l1_bytes = cache_size(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
     target.l2_bytes = cache_size(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
+    if (is_amd()) {  // the third level is one of a few cores, not of the whole chip
+      target.l3_speed = 3;
+      target.memory_speed = 1.8;
+    }
     return target;
   }
   throw TargetError(fmt::format("target: cpu: this processor lacks {}; fused multiply-add and AVX2 are needed",

@@ -180,6 +180,7 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
                         double column_tiles, double cycles) {
   if (weights_in_l2(problem)) return cycles;
   const double bytes = static_cast<double>(problem.in_channels() * run.taps * run.rows * problem.element_bytes());
+  const double l3 = problem.target.l3_speed;
   const double visits = std::ceil(static_cast<double>(columns) / static_cast<double>(plan.column_block));
   // Weights of a channel block that leave no room in the second-level cache are waited for: to the panel, which is then
   // waited for too, or to the next block's weights, which tiles ask for.
@@ -188,22 +189,22 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   const std::int64_t panel_bytes = block_channels * std::min(columns, plan.column_block) * problem.element_bytes();
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t beside = std::max(panel_bytes, asks ? weight_bytes : 0);
-  if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / 3;
+  if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / (3 * l3);
   // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core, as long as it
   // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
   // stream after each row tile; then it pays to ask while the row tile before is computed.
   if (column_tiles <= 1) {
     const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
-    if (asks) return overlapped(1.04 * cycles, bytes / (far_ahead ? 6 : 8));
-    if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / 6;
-    return overlapped(cycles, bytes / 8);
+    if (asks) return overlapped(1.04 * cycles, bytes / (l3 * (far_ahead ? 6 : 8)));
+    if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / (6 * problem.target.memory_speed);
+    return overlapped(cycles, bytes / (8 * l3));
   }
   if (asks) {
     // The further ahead, the more of it is gone again when its turn comes.
     const double ahead = static_cast<double>(weight_bytes) / (128 << 10);
-    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles, visits * bytes / 7);
+    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles, visits * bytes / (7 * l3));
   }
-  return cycles + visits * bytes / 2;
+  return cycles + visits * bytes / (2 * l3);
 }
 
 std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes) {
@@ -254,8 +255,9 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   constexpr std::array third_level = {10, 4, 7, 11}, memory = {22, 10, 20, 60};
   const bool in_l2 = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4);
   const double cycles_per_line = in_l2                                                   ? 0
-                                 : columns <= columns_within(problem, third_level_bytes) ? third_level[reading]
-                                                                                         : memory[reading];
+                                 : columns <= columns_within(problem, third_level_bytes)
+                                     ? third_level[reading] / problem.target.l3_speed
+                                     : memory[reading] / problem.target.memory_speed;
   const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
   const double from_memory = channels * lines(columns) * cycles_per_line *
                              (comes_once || plan.input == Input::packed ? 1.0 : static_cast<double>(row_tiles));

@@ -19,6 +19,9 @@ struct CpuTarget {
   bool bfloat16_dots = false;       ///< AVX512-BF16: sums of two bfloat16 products in each lane, as fast as an FMA
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 1 << 20;
+  /// What one core reads in order from beyond its second-level cache, in bytes a cycle, relative to a server core of
+  /// Intel's, for which the cost model's numbers were measured: 8 from the third level, 6 from memory.
+  double l3_speed = 1, memory_speed = 1;
 };
 
 }  // namespace unstride::plan
