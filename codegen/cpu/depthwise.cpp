@@ -144,8 +144,8 @@ class Rows {
           window.push_back(load(emit.at_stored(row, emit.add(q, v * emit.problem.lanes - delay)),
                                 masks ? masks->inputs.at(delay)[static_cast<std::size_t>(v)] : nullptr));
         const std::int64_t place = tap * p.phases() + phase;
-        Value* weight = weights_in_registers.empty() ? load_weight(place)
-                                                     : weights_in_registers[static_cast<std::size_t>(place)];
+        Value* weight =
+            weights_in_registers.empty() ? load_weight(place) : weights_in_registers[static_cast<std::size_t>(place)];
         Values& acc = result[static_cast<std::size_t>(phase)];
         for (std::size_t v = 0; v < acc.size(); ++v) acc[v] = emit.fma(weight, window[v], acc[v]);
       }

@@ -104,6 +104,17 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
   return target;
 }
 
+// Zen 5, whose third level belongs to a few cores and not to the whole chip, and whose prefetching follows many rows.
+constexpr plan::ReadingCosts reading_costs_of_amd = {.l3_bytes = 24,
+                                                     .memory_bytes = 11,
+                                                     .panel_line = 0.15,
+                                                     .panel_line_again = 0.3,
+                                                     .near_line = 0.2,
+                                                     .few_rows_line = 0.4,
+                                                     .many_rows_line = 0.4,
+                                                     .l3_line = {3, 3, 2.5, 2.5},
+                                                     .memory_line = {12, 17, 5.5, 33}};
+
 bool is_amd() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx;
@@ -125,10 +136,7 @@ plan::CpuTarget host(Math math) {
     plan::CpuTarget target = describe(level, "cpu", math);
     target.l1_bytes = cache_size(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
     target.l2_bytes = cache_size(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
-    if (is_amd()) {  // the third level is one of a few cores, not of the whole chip
-      target.l3_speed = 3;
-      target.memory_speed = 1.8;
-    }
+    if (is_amd()) target.reading = reading_costs_of_amd;
     return target;
   }
   throw TargetError(fmt::format("target: cpu: this processor lacks {}; fused multiply-add and AVX2 are needed",

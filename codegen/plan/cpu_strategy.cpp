@@ -180,7 +180,7 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
                         double column_tiles, double cycles) {
   if (weights_in_l2(problem)) return cycles;
   const double bytes = static_cast<double>(problem.in_channels() * run.taps * run.rows * problem.element_bytes());
-  const double l3 = problem.target.l3_speed;
+  const ReadingCosts& reading = problem.target.reading;
   const double visits = std::ceil(static_cast<double>(columns) / static_cast<double>(plan.column_block));
   // Weights of a channel block that leave no room in the second-level cache are waited for: to the panel, which is then
   // waited for too, or to the next block's weights, which tiles ask for.
@@ -189,22 +189,24 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   const std::int64_t panel_bytes = block_channels * std::min(columns, plan.column_block) * problem.element_bytes();
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t beside = std::max(panel_bytes, asks ? weight_bytes : 0);
-  if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4) return cycles + visits * bytes / (3 * l3);
-  // One pass over all weights is a stream that the hardware follows, at about 8 bytes a cycle and core, as long as it
-  // comes from the third-level cache; so do tiles that ask for what is not far ahead. Several column tiles stop the
-  // stream after each row tile; then it pays to ask while the row tile before is computed.
+  if (column_tiles > 1 && weight_bytes + beside > problem.target.l2_bytes * 3 / 4)
+    return cycles + visits * bytes / (reading.l3_bytes * 3 / 8);
+  // One pass over all weights is a stream that the hardware follows, as long as it comes from the third-level cache; so
+  // do tiles that ask for what is not far ahead. Several column tiles stop the stream after each row tile; then it pays
+  // to ask while the row tile before is computed.
   if (column_tiles <= 1) {
     const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
-    if (asks) return overlapped(1.04 * cycles, bytes / (l3 * (far_ahead ? 6 : 8)));
-    if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / (6 * problem.target.memory_speed);
-    return overlapped(cycles, bytes / (8 * l3));
+    if (asks) return overlapped(1.04 * cycles, bytes / (reading.l3_bytes * (far_ahead ? 0.75 : 1.0)));
+    if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / reading.memory_bytes;
+    return overlapped(cycles, bytes / reading.l3_bytes);
   }
   if (asks) {
     // The further ahead, the more of it is gone again when its turn comes.
     const double ahead = static_cast<double>(weight_bytes) / (128 << 10);
-    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles, visits * bytes / (7 * l3));
+    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles,
+                    visits * bytes / (reading.l3_bytes * 7 / 8));
   }
-  return cycles + visits * bytes / (2 * l3);
+  return cycles + visits * bytes / (reading.l3_bytes / 4);
 }
 
 std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes) {
@@ -248,32 +250,31 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
   // What lies beyond the second-level cache: packing reads row by row; tiles read as many rows at once as a block has
   // channels, which the hardware's prefetching follows for a few, and which tiles may ask for.
   enum Reading { row_by_row, few_at_once, asked_for, many_at_once };
-  const Reading reading = plan.input == Input::packed                                                ? row_by_row
-                          : std::min(problem.in_channels(), plan.channel_block) <= followed_rows + 2 ? few_at_once
-                          : plan.prefetch == Prefetch::input                                         ? asked_for
-                                                                                                     : many_at_once;
-  constexpr std::array third_level = {10, 4, 7, 11}, memory = {22, 10, 20, 60};
+  const Reading mode = plan.input == Input::packed                                                ? row_by_row
+                       : std::min(problem.in_channels(), plan.channel_block) <= followed_rows + 2 ? few_at_once
+                       : plan.prefetch == Prefetch::input                                         ? asked_for
+                                                                                                  : many_at_once;
   const bool in_l2 = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4);
+  const ReadingCosts& reading = problem.target.reading;
   const double cycles_per_line = in_l2                                                   ? 0
-                                 : columns <= columns_within(problem, third_level_bytes)
-                                     ? third_level[reading] / problem.target.l3_speed
-                                     : memory[reading] / problem.target.memory_speed;
+                                 : columns <= columns_within(problem, third_level_bytes) ? reading.l3_line[mode]
+                                                                                         : reading.memory_line[mode];
   const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
   const double from_memory = channels * lines(columns) * cycles_per_line *
                              (comes_once || plan.input == Input::packed ? 1.0 : static_cast<double>(row_tiles));
   const double looping = 150;
   // Asking in vain costs a little in every step of the reduction.
   const double asking = plan.prefetch == Prefetch::input ? 4 * tiles * channels : 0;
-  const double cycles_of_a_line = in_l1 ? 0 : comes_once ? 0.4 : 1.0;
+  const double cycles_of_a_line = in_l1 ? 0 : comes_once ? reading.panel_line : reading.panel_line_again;
   if (plan.input == Input::packed)
     // Strips start on a line.
     return looping + from_memory + packing +
            tiles * channels * std::min(lines(tile_columns + reach), pitch_lines) * cycles_of_a_line;
   return looping + from_memory + packing + asking +
          tiles * channels * lines(tile_columns + reach) *
-             (in_l1 || (in_l2 && channels <= 64) ? 0.5
-              : channels <= 16                   ? 1.0
-                                                 : 3.0);
+             (in_l1 || (in_l2 && channels <= 64) ? reading.near_line
+              : channels <= 16                   ? reading.few_rows_line
+                                                 : reading.many_rows_line);
 }
 
 }  // namespace unstride::plan

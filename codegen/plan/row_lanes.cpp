@@ -82,9 +82,15 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
 
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
+  const auto add = [&](int vectors, int columns) {
+    add_plans(problem, {.tile = RowLanes{vectors, columns}, .unrolled_taps = 4}, columns, plans);
+  };
   for (int vectors = 1; vectors <= 6; ++vectors)
     for (int columns = 4; is_comfortable(problem, {.vectors = vectors, .columns = columns}); ++columns)
-      add_plans(problem, {.tile = RowLanes{vectors, columns}, .unrolled_taps = 4}, columns, plans);
+      add(vectors, columns);
+  // Calls of one or two inputs: few columns, with as many sums as keep the multipliers busy.
+  for (const auto& [vectors, columns] : {std::pair{8, 1}, {4, 2}, {6, 2}, {8, 2}, {4, 3}, {6, 3}})
+    if (is_comfortable(problem, {.vectors = vectors, .columns = columns})) add(vectors, columns);
   return plans;
 }
 

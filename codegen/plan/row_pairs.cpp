@@ -63,7 +63,7 @@ std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
 
 }  // namespace
 
-const CpuStrategy row_pairs = {RowLanes::name_of_pairs, enumerate,    why_illegal,  predict,
-                               runs,                    tile_columns, tail_columns, stage_elements};
+const CpuStrategy row_pairs = {
+    RowLanes::name_of_pairs, enumerate, why_illegal, predict, runs, tile_columns, tail_columns, stage_elements};
 
 }  // namespace unstride::plan

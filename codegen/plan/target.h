@@ -1,10 +1,26 @@
 // A CPU to compile for, as plain data.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 namespace unstride::plan {
+
+/// What reading costs one core, as the cost model takes it. These are for server cores of Intel's (Sapphire Rapids).
+struct ReadingCosts {
+  // Bytes a cycle, in order, while the core computes.
+  double l3_bytes = 8;
+  double memory_bytes = 6;
+  // Cycles that a cache line of inputs costs tiles more than one from the first-level cache: a panel's from the second
+  // level, one that is gone from there too when it is read again, and one of x itself, from few and from many rows.
+  double panel_line = 0.4, panel_line_again = 1.0;
+  double near_line = 0.5, few_rows_line = 1.0, many_rows_line = 3.0;
+  // The same from the third level and from memory: read row by row to be packed, by tiles from few rows at once, from
+  // many rows that were asked for, and from many that were not.
+  std::array<double, 4> l3_line = {10, 4, 7, 11};
+  std::array<double, 4> memory_line = {22, 10, 20, 60};
+};
 
 struct CpuTarget {
   std::string name;      ///< as the user wrote it: "cpu", "cpu:x86-64-v4"
@@ -19,9 +35,7 @@ struct CpuTarget {
   bool bfloat16_dots = false;       ///< AVX512-BF16: sums of two bfloat16 products in each lane, as fast as an FMA
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 1 << 20;
-  /// What one core reads in order from beyond its second-level cache, in bytes a cycle, relative to a server core of
-  /// Intel's, for which the cost model's numbers were measured: 8 from the third level, 6 from memory.
-  double l3_speed = 1, memory_speed = 1;
+  ReadingCosts reading;
 };
 
 }  // namespace unstride::plan
