@@ -51,9 +51,13 @@ class ColumnLanesTile {
     const Values initial = emit.select(
         arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
     const bool ragged = polyphase.taps(polyphase.phases() - 1) < run.taps;
-    const TapLoop taps{run.taps - (ragged ? 1 : 0), ragged,
-                       polyphase.input_step,        run.rows,
-                       shape.plan.unrolled_taps,    shape.plan.prefetch != plan::Prefetch::none};
+    const TapLoop taps{run.taps - (ragged ? 1 : 0),
+                       ragged,
+                       polyphase.input_step,
+                       shape.geometry.weights.tap_step(run),
+                       shape.geometry.weights.channel_step(run),
+                       shape.plan.unrolled_taps,
+                       shape.plan.prefetch != plan::Prefetch::none};
     const Values sums = emit_reduction(
         emit, arguments, taps, initial,
         [&](Value* x, Value* weights, const Values& acc, bool partial) { return tap(x, weights, acc, partial); });

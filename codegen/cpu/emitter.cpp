@@ -145,6 +145,19 @@ Value* Emitter::splat(Value* value) {
   return builder.CreateVectorSplat(static_cast<unsigned>(problem.lanes), value);
 }
 
+Value* Emitter::any_is_minus_zero(const Values& vectors) {
+  const auto bits = element->getPrimitiveSizeInBits().getFixedValue();
+  auto* lanes =
+      llvm::FixedVectorType::get(builder.getIntNTy(static_cast<unsigned>(bits)), static_cast<unsigned>(problem.lanes));
+  Value* minus_zero = llvm::ConstantInt::get(lanes, llvm::APInt::getSignMask(static_cast<unsigned>(bits)));
+  Value* found = nullptr;
+  for (Value* value : vectors) {
+    Value* here = builder.CreateICmpEQ(builder.CreateBitCast(value, lanes), minus_zero);
+    found = found ? builder.CreateOr(found, here) : here;
+  }
+  return builder.CreateOrReduce(found);
+}
+
 Value* Emitter::shuffle(Value* a, Value* b, std::span<const int> mask) {
   return builder.CreateShuffleVector(a, b, llvm::ArrayRef<int>(mask.data(), mask.size()));
 }

@@ -95,6 +95,8 @@ class Emitter {
   /// c + the sum of both products, a and b being lanes of bfloat16_pair.
   llvm::Value* bfloat16_dot(llvm::Value* a, llvm::Value* b, llvm::Value* c);
   llvm::Value* splat(llvm::Value* element_value);
+  /// i1: whether a lane of these vectors holds -0.
+  llvm::Value* any_is_minus_zero(const Values& vectors);
   llvm::Value* shuffle(llvm::Value* a, llvm::Value* b, std::span<const int> lanes);
   /// Lanes l with low <= first + l < high.
   llvm::Value* lanes_within(llvm::Value* first, llvm::Value* low, llvm::Value* high);

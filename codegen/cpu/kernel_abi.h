@@ -26,6 +26,7 @@ struct KernelArguments {
   std::int64_t strip_columns;  ///< in a strip, at most the plan's strip
   std::int64_t chunk_work;     ///< of a row chunk (plan::RowRun::work): its tiles start within it
   std::int64_t row_chunks;     ///< that cover a group's row tiles
+  std::int64_t border_counts;  ///< 1: products with the border can change a sum (weights are not finite); else 0
 };
 
 /// Computes the work items [begin, end) of batch x groups x column_blocks x row_chunks. Items are independent. scratch:

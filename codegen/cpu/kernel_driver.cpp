@@ -199,6 +199,7 @@ class Driver {
           };
           Value* width = by_width(emit.i64(geometry.tail_columns), emit.i64(geometry.tile_columns));
           tile_arguments.columns = emit.min(rest, width);
+          choose_taps(item, run, output, delay, column, tile_arguments);
           tile_arguments.x = emit.at(origin, emit.mul(column, geometry.column_step));
           ahead(tile_arguments, first_channel, column, width);
           tile_arguments.output = emit.add(output, emit.mul(column, spec.stride));
@@ -209,6 +210,33 @@ class Driver {
         });
       });
     });
+  }
+
+  // The taps of a tile that meet an input, in any of its columns whose output is inside y.
+  void choose_taps(const WorkItem& item, const plan::RowRun& run, Value* output, Value* delay, Value* column,
+                   TileArguments& tile) {
+    Value *none = emit.i64(0), *all = emit.i64(run.taps);
+    tile.first_tap = none;
+    tile.last_tap = all;
+    if (!plan.leaves_out_border()) return;
+    auto& b = emit.builder;
+    const plan::Polyphase& p = problem.polyphase;
+    // ceil(a / b), at least 0.
+    const auto ceil_quotient = [&](Value* dividend, std::int64_t divisor) {
+      return b.CreateUDiv(emit.max(none, emit.add(dividend, divisor - 1)), emit.i64(divisor));
+    };
+    Value* first_inside = ceil_quotient(emit.sub(none, output), p.stride);
+    Value* after_inside = ceil_quotient(emit.sub(frame.output_length, output), p.stride);
+    Value* first = emit.max(column, first_inside);
+    Value* after = emit.min(emit.add(column, tile.columns), after_inside);
+    // With its first tap, a column of the grid reads the input of that number, less the delay.
+    Value* before = emit.sub(item.column, delay);
+    Value* past_input = emit.sub(emit.add(first, before), emit.sub(frame.input_length, emit.i64(1)));
+    Value* last_tap = emit.min(all, ceil_quotient(emit.add(after, before), p.input_step));
+    Value* first_tap = emit.min(last_tap, ceil_quotient(past_input, p.input_step));
+    Value* border_counts = b.CreateICmpNE(frame.border_counts, none);
+    tile.first_tap = b.CreateSelect(border_counts, none, first_tap);
+    tile.last_tap = b.CreateSelect(border_counts, all, last_tap);
   }
 
   // Says what a tile of so many columns at `column` prefetches while it computes: sets TileArguments::ahead and its

@@ -1,5 +1,5 @@
 // The tile of row_lanes: weights as vectors, inputs broadcast. Accumulators [column][vector]. That of row_pairs: the
-// same, with pairs of input channels in bfloat16 for elements.
+// same, with pairs of input channels in bfloat16 for elements. That of phase_lanes: the same, with some taps left out.
 //
 // The store goes through memory: a column's rows are a handful of contiguous pieces of the output, one for each
 // channel, and a long reduction hides the copy. So one piece of code serves every stride.
@@ -78,15 +78,7 @@ class RowLanesTile {
     }
     const Values initial = emit.select(
         arguments.first, [&] { return sums_from_biases(); }, [&] { return sums_from_accumulators(); });
-    const TapLoop taps{run.taps,
-                       false,
-                       emit.problem.polyphase.input_step,
-                       run.rows,
-                       shape.plan.unrolled_taps,
-                       shape.plan.prefetch != plan::Prefetch::none};
-    const Values sums =
-        emit_reduction(emit, arguments, taps, initial,
-                       [&](Value* x, Value* weights, const Values& acc, bool) { return tap(x, weights, acc); });
+    const Values sums = tile.one_phase ? sums_without_border(initial) : reduction(initial, nullptr, nullptr);
     emit.branch(
         arguments.last, [&] { store(sums); }, [&] { keep(sums); });
     emit.end_function();
@@ -108,6 +100,40 @@ class RowLanesTile {
       for (std::int64_t v = 0; v < vectors; ++v)
         result.push_back(new_sum(column, v, sums[static_cast<std::size_t>(column * vectors + v)]));
     return result;
+  }
+
+  Values reduction(const Values& initial, Value* first_tap, Value* last_tap) {
+    const TapLoop taps{run.taps,
+                       false,
+                       emit.problem.polyphase.input_step,
+                       shape.geometry.weights.tap_step(run),
+                       shape.geometry.weights.channel_step(run),
+                       shape.plan.unrolled_taps,
+                       shape.plan.prefetch != plan::Prefetch::none,
+                       first_tap,
+                       last_tap};
+    return emit_reduction(emit, arguments, taps, initial,
+                          [&](Value* x, Value* weights, const Values& acc, bool) { return tap(x, weights, acc); });
+  }
+
+  // Products of finite weights with the border's zeros are zeros, which change no sum but -0: to +0, or not, as their
+  // signs are. A sum that comes out as -0 without them, which takes an underflow or a bias of -0, is computed again
+  // with all taps. One that was -0 on its way and is not at the end needs nothing.
+  Values sums_without_border(const Values& initial) {
+    auto& b = emit.builder;
+    Value* all_taps = emit.i64(run.taps);
+    Values carried = {arguments.first_tap, arguments.last_tap};
+    carried.insert(carried.end(), initial.begin(), initial.end());
+    Values results = emit.loop(emit.i64(0), emit.i64(1), carried, [&](Value*, const Values& round) -> Emitter::Step {
+      Value *first_tap = round[0], *last_tap = round[1];
+      const Values sums = reduction(initial, first_tap, last_tap);
+      Value* left_out = b.CreateOr(b.CreateICmpNE(first_tap, emit.i64(0)), b.CreateICmpNE(last_tap, all_taps));
+      Value* again = b.CreateAnd(left_out, emit.any_is_minus_zero(sums));
+      Values next = {b.CreateSelect(again, emit.i64(0), first_tap), b.CreateSelect(again, all_taps, last_tap)};
+      next.insert(next.end(), sums.begin(), sums.end());
+      return {b.CreateSelect(again, emit.i64(0), emit.i64(1)), next};
+    });
+    return {results.begin() + 2, results.end()};
   }
 
   // Those from `first` on, in steps, the first of which ends at `last`. The branches around them always go the same way

@@ -105,8 +105,12 @@ plan::CpuTarget describe(const Level& level, std::string_view name, Math math) {
 }
 
 // Zen 5, whose third level belongs to a few cores and not to the whole chip, and whose prefetching follows many rows.
-constexpr plan::ReadingCosts reading_costs_of_amd = {.l3_bytes = 24,
+constexpr plan::ReadingCosts reading_costs_of_amd = {.l2_bytes = 32,
+                                                     .l3_bytes = 24,
+                                                     .l3_bytes_asked_for = 18,
+                                                     .l3_bytes_interrupted = 36,
                                                      .memory_bytes = 11,
+                                                     .asking = 1.0,
                                                      .panel_line = 0.15,
                                                      .panel_line_again = 0.3,
                                                      .near_line = 0.2,

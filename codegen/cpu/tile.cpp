@@ -38,6 +38,8 @@ constexpr std::array parameters = {
     Parameter{"ahead_channel_step", &TileArguments::ahead_channel_step, &Emitter::i64_type},
     Parameter{"ahead_tap_step", &TileArguments::ahead_tap_step, &Emitter::i64_type},
     Parameter{"columns", &TileArguments::columns, &Emitter::i64_type},
+    Parameter{"first_tap", &TileArguments::first_tap, &Emitter::i64_type},
+    Parameter{"last_tap", &TileArguments::last_tap, &Emitter::i64_type},
 };
 
 }  // namespace
@@ -46,6 +48,7 @@ EmitTile tile_emitter(const plan::CpuPlan& plan) {
   static const std::map<std::string_view, EmitTile> registry = {
       {plan::RowLanes::name, emit_row_lanes_tile},
       {plan::RowLanes::name_of_pairs, emit_row_lanes_tile},
+      {plan::RowLanes::name_of_one_phase, emit_row_lanes_tile},
       {plan::ColumnLanes::name, emit_column_lanes_tile},
       {plan::AmxTiles::name, emit_amx_tile},
   };
@@ -89,7 +92,10 @@ Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLo
         emit.prefetch(emit.bytes_at(round[sum_count + 2], emit.mul(number, arguments.ahead_tap_step)));
       return after;
     };
-    if (taps.taps <= taps.unrolled) {
+    if (taps.first) {
+      sums = emit.loop(taps.first, taps.last, 1, Values(sums),
+                       [&](Value* t, const Values& inner) { return tap(t, inner, false); });
+    } else if (taps.taps <= taps.unrolled) {
       for (std::int64_t t = 0; t < taps.taps; ++t) sums = tap(emit.i64(t), sums, false);
     } else {
       sums = emit.loop(emit.i64(0), emit.i64(taps.taps), 1, Values(sums),
@@ -97,7 +103,7 @@ Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLo
     }
     if (taps.partial_tap) sums = tap(emit.i64(taps.taps), sums, true);
     sums.push_back(emit.at(x, arguments.x_pitch));
-    sums.push_back(emit.at(weights, (taps.taps + (taps.partial_tap ? 1 : 0)) * taps.weight_step));
+    sums.push_back(emit.at(weights, taps.channel_step));
     if (taps.prefetches) sums.push_back(emit.bytes_at(round[sum_count + 2], arguments.ahead_channel_step));
     return sums;
   });

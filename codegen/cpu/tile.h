@@ -13,14 +13,15 @@ struct TileArguments {
   llvm::Value* x = nullptr;  ///< the input that the tile's first column reads with its first tap, first input channel
   llvm::Value* x_pitch = nullptr;       ///< elements between two input channels of x
   llvm::Value* columns = nullptr;       ///< that are wanted, from 1 to TileShape::columns; more may be computed
-  llvm::Value* weights = nullptr;       ///< [input channel][tap][row] of this tile, from the first input channel
+  llvm::Value* weights = nullptr;       ///< of this tile (plan::WeightLayout), from the first input channel
   llvm::Value* biases = nullptr;        ///< [row]
   llvm::Value* accumulators = nullptr;  ///< what the tile keeps between channel blocks, vector aligned
   llvm::Value* stage = nullptr;         ///< scratch of CpuGeometry's stage size, vector aligned
   llvm::Value* channels = nullptr;      ///< input channels to sum
-  llvm::Value* first = nullptr;         ///< i1: these are the first input channels
-  llvm::Value* last = nullptr;          ///< i1: these are the last input channels
-  llvm::Value* y = nullptr;             ///< output row of the tile's first channel
+  llvm::Value *first_tap = nullptr, *last_tap = nullptr;  ///< the taps [first, last), where a plan leaves out others
+  llvm::Value* first = nullptr;                           ///< i1: these are the first input channels
+  llvm::Value* last = nullptr;                            ///< i1: these are the last input channels
+  llvm::Value* y = nullptr;                               ///< output row of the tile's first channel
   llvm::Value* y_pitch = nullptr;
   llvm::Value* output = nullptr;  ///< index in the output row of the tile's first phase and column; may be negative
   llvm::Value* output_length = nullptr;
@@ -59,12 +60,14 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
 /// through an opaque pointer, so that windows that overlap are not merged into more values than there are registers.
 /// body(tap pointer into x, tap's weights, sums, whether this is the tap only some rows have) -> sums.
 struct TapLoop {
-  std::int64_t taps;         ///< that all rows have
-  bool partial_tap;          ///< one more, which only some rows have
-  std::int64_t input_step;   ///< elements between the windows of two taps
-  std::int64_t weight_step;  ///< elements between the weights of two taps
-  std::int64_t unrolled;     ///< unroll up to so many
-  bool prefetches;           ///< from TileArguments::ahead
+  std::int64_t taps;                              ///< that all rows have
+  bool partial_tap;                               ///< one more, which only some rows have
+  std::int64_t input_step;                        ///< elements between the windows of two taps
+  std::int64_t weight_step;                       ///< elements between the weights of two taps
+  std::int64_t channel_step;                      ///< elements between the weights of two input channels
+  std::int64_t unrolled;                          ///< unroll up to so many
+  bool prefetches;                                ///< from TileArguments::ahead
+  llvm::Value *first = nullptr, *last = nullptr;  ///< the taps [first, last) alone; null: all
 };
 using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;
 Values emit_reduction(Emitter& emit, const TileArguments& arguments, const TapLoop& taps, const Values& initial,

@@ -33,6 +33,7 @@ void KernelFrame::emit(const std::string& symbol, const std::function<void(const
   input_length = number(offsetof(KernelArguments, input_length));
   output_length = number(offsetof(KernelArguments, output_length));
   strip_columns = number(offsetof(KernelArguments, strip_columns));
+  border_counts = number(offsetof(KernelArguments, border_counts));
 
   // index = ((batch * groups + group) * column_blocks + column_block) * row_chunks + row_chunk: divided once, counted
   // on from item to item, because an item of a depthwise layer is short.

@@ -24,7 +24,7 @@ class KernelFrame {
   void emit(const std::string& symbol, const std::function<void(const WorkItem&)>& body);
 
   llvm::Value *x_pitch = nullptr, *y_pitch = nullptr, *input_length = nullptr, *output_length = nullptr;
-  llvm::Value* strip_columns = nullptr;
+  llvm::Value *strip_columns = nullptr, *border_counts = nullptr;
   llvm::Value* scratch = nullptr;
 
   /// Hands the body groups that follow each other as one item, where items are whole groups: for layers whose groups

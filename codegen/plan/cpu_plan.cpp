@@ -14,8 +14,7 @@ constexpr Names<Prefetch, 3> prefetch_names = {
 
 struct Printer {
   std::string operator()(const RowLanes& t) const {
-    return fmt::format("{} vectors={} columns={}", t.pairs ? RowLanes::name_of_pairs : RowLanes::name, t.vectors,
-                       t.columns);
+    return fmt::format("{} vectors={} columns={}", t.strategy(), t.vectors, t.columns);
   }
   std::string operator()(const Depthwise& t) const { return fmt::format("{} vectors={}", Depthwise::name, t.vectors); }
   std::string operator()(const ColumnLanes& t) const {
@@ -29,7 +28,7 @@ struct Printer {
 }  // namespace
 
 std::string_view CpuPlan::strategy() const {
-  if (reads_pairs()) return RowLanes::name_of_pairs;
+  if (const auto* row_lanes = std::get_if<RowLanes>(&tile)) return row_lanes->strategy();
   return std::visit([](const auto& t) { return t.name; }, tile);
 }
 
@@ -60,9 +59,9 @@ std::string to_string(const CpuPlan& plan) {
 CpuPlan parse_plan(std::string_view text) {
   PlanFields fields(text);
   CpuPlan plan;
-  if (fields.name() == RowLanes::name || fields.name() == RowLanes::name_of_pairs) {
-    const bool pairs = fields.name() == RowLanes::name_of_pairs;
-    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), pairs};
+  const bool pairs = fields.name() == RowLanes::name_of_pairs, one_phase = fields.name() == RowLanes::name_of_one_phase;
+  if (fields.name() == RowLanes::name || pairs || one_phase) {
+    plan.tile = RowLanes{fields.take_int("vectors"), fields.take_int("columns"), pairs, one_phase};
   } else if (fields.name() == ColumnLanes::name) {
     plan.tile = ColumnLanes{fields.take_int("channels"), fields.take_int("vectors"), fields.take_int("tail")};
   } else if (fields.name() == Depthwise::name) {
@@ -70,8 +69,9 @@ CpuPlan parse_plan(std::string_view text) {
   } else if (fields.name() == AmxTiles::name) {
     plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail")};
   } else {
-    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}, {}", fields.name(), RowLanes::name,
-                                    ColumnLanes::name, Depthwise::name, RowLanes::name_of_pairs, AmxTiles::name));
+    throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}, {}, {}", fields.name(),
+                                    RowLanes::name, RowLanes::name_of_one_phase, ColumnLanes::name, Depthwise::name,
+                                    RowLanes::name_of_pairs, AmxTiles::name));
   }
   plan.input = fields.take_choice("input", input_names);
   plan.prefetch = fields.take_choice("prefetch", prefetch_names);

@@ -14,10 +14,13 @@ namespace unstride::plan {
 /// lanes = (channel, phase): packed weights are loaded as vectors, each input is broadcast.
 /// Accumulators: [columns][vectors].
 struct RowLanes {
-  static constexpr std::string_view name = "row_lanes", name_of_pairs = "row_pairs";
-  int vectors = 1;     ///< of rows in a tile
-  int columns = 1;     ///< in a tile
-  bool pairs = false;  ///< fast math: an element is two input channels in bfloat16, and each step sums two products
+  static constexpr std::string_view name = "row_lanes", name_of_pairs = "row_pairs", name_of_one_phase = "phase_lanes";
+  int vectors = 1;         ///< of rows in a tile
+  int columns = 1;         ///< in a tile
+  bool pairs = false;      ///< fast math: an element is two input channels in bfloat16; each step sums two products
+  bool one_phase = false;  ///< a tile is one phase, and leaves out the taps that only meet the border
+
+  std::string_view strategy() const { return pairs ? name_of_pairs : one_phase ? name_of_one_phase : name; }
 
   // A tile at the end of a block may have fewer columns. It has one of three widths, `step` apart and below `columns`;
   // narrower ones would gain little, as accumulators wait for each other.
@@ -88,6 +91,10 @@ struct CpuPlan {
   bool reads_pairs() const {
     const auto* row_lanes = std::get_if<RowLanes>(&tile);
     return row_lanes && row_lanes->pairs;
+  }
+  bool leaves_out_border() const {
+    const auto* row_lanes = std::get_if<RowLanes>(&tile);
+    return row_lanes && row_lanes->one_phase;
   }
   friend bool operator==(const CpuPlan&, const CpuPlan&) = default;
 };

@@ -12,7 +12,7 @@ namespace unstride::plan {
 
 namespace {
 
-constexpr std::array strategies = {&row_lanes, &column_lanes, &depthwise, &row_pairs, &amx_tiles};
+constexpr std::array strategies = {&row_lanes, &phase_lanes, &column_lanes, &depthwise, &row_pairs, &amx_tiles};
 
 }  // namespace
 
@@ -61,6 +61,7 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
     column_step = AmxTiles::channels / 2;
     panel_pitch = support::round_up(plan.strip + problem.polyphase.reach(), AmxTiles::size) * parts.inputs / 2;
   }
+  weights.taps_apart = plan.leaves_out_border();
   weights.packed_channels = support::round_up(problem.in_channels(), weights.channels_at_once);
   strip_elements = panel_pitch * weights.packed_channels;
   panel_elements = strategy.reads_x ? 0 : plan.column_block / plan.strip * strip_elements;
@@ -196,17 +197,19 @@ double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const Ro
   // to ask while the row tile before is computed.
   if (column_tiles <= 1) {
     const bool far_ahead = weight_bytes > problem.target.l2_bytes / 12;
-    if (asks) return overlapped(1.04 * cycles, bytes / (reading.l3_bytes * (far_ahead ? 0.75 : 1.0)));
+    if (asks)
+      return overlapped(reading.asking * cycles,
+                        bytes / (far_ahead ? reading.l3_bytes * 3 / 4 : reading.l3_bytes_asked_for));
     if (weight_bytes_of_a_group(problem) > 2 * third_level_bytes) return cycles + bytes / reading.memory_bytes;
     return overlapped(cycles, bytes / reading.l3_bytes);
   }
   if (asks) {
     // The further ahead, the more of it is gone again when its turn comes.
     const double ahead = static_cast<double>(weight_bytes) / (128 << 10);
-    return std::max((1.04 + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles,
+    return std::max((reading.asking + 0.04 * std::clamp(ahead - 1, 0.0, 2.0)) * cycles,
                     visits * bytes / (reading.l3_bytes * 7 / 8));
   }
-  return cycles + visits * bytes / (reading.l3_bytes / 4);
+  return cycles + visits * bytes / reading.l3_bytes_interrupted;
 }
 
 std::int64_t columns_within(const CpuProblem& problem, std::int64_t bytes) {

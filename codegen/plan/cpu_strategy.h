@@ -66,13 +66,17 @@ struct CpuStrategy {
   bool reads_x = false;
 };
 
-extern const CpuStrategy row_lanes, column_lanes, depthwise, row_pairs, amx_tiles;
+extern const CpuStrategy row_lanes, phase_lanes, column_lanes, depthwise, row_pairs, amx_tiles;
 
 std::span<const CpuStrategy* const> cpu_strategies();
 const CpuStrategy& strategy_of(const CpuPlan& plan);
 
-/// The runs of row_lanes: `rows` rows at most in a tile, whole multiples of `unit` in memory.
-std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit);
+/// The runs of row_lanes: `rows` rows at most in a tile, whole multiples of `unit` in memory, of one phase or as many
+/// as read the same window.
+std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, bool one_phase = false);
+
+/// Cycles of one (input channel, tap) step of a tile of row_lanes.
+double row_step_cycles(const CpuProblem& problem, int vectors, int columns, bool weights_in_l1);
 
 /// Adds plans of this tile: with strips, panel and channel blocks for so many columns, and each way to read the input.
 void add_plans(const CpuProblem& problem, CpuPlan plan, std::int64_t tile_columns, std::vector<CpuPlan>& plans);

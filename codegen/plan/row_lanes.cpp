@@ -27,10 +27,9 @@ std::int64_t tail_columns(const CpuProblem&, const CpuPlan& plan) {
 }
 
 // Splits the phases [first, last), which have equally many taps, into blocks that fit a tile.
-void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, std::int64_t first, std::int64_t last,
-              std::vector<RowRun>& runs) {
-  const bool contiguous = problem.spec.dilation == 1;
-  const std::int64_t width = contiguous ? std::min(rows, last - first) : 1;
+void add_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, bool one_phase, std::int64_t first,
+              std::int64_t last, std::vector<RowRun>& runs) {
+  const std::int64_t width = one_phase || problem.spec.dilation > 1 ? 1 : std::min(rows, last - first);
   const std::int64_t whole = (last - first) / width;
   for (const auto& [begin, blocks, phases] :
        {std::array{first, whole, width}, std::array{first + whole * width, std::int64_t{1}, (last - first) % width}}) {
@@ -98,20 +97,6 @@ double square(double value) {
   return value * value;
 }
 
-// Cycles of one (input channel, tap) step of a tile. Two vector FMAs and two loads start in a cycle, six
-// micro-operations are issued, and an accumulator takes four cycles before its next use.
-double step_cycles(const CpuProblem& problem, int vectors, int columns, bool weights_in_l1) {
-  const bool embedded = vectors == 1 && problem.target.embedded_broadcast;
-  const double fmas = vectors * columns;
-  const double loads = vectors + columns;
-  const double issued = fmas + (embedded ? vectors : loads) + 4;
-  const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / 24.0;
-  // Tiles of one vector load an input for every multiplication, and reach less of the peak.
-  const double computing = std::max({4.5, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
-  // Computing hides the waiting for weights badly when both take about as long.
-  return std::sqrt(std::sqrt(square(square(computing)) + square(square(from_l2))));
-}
-
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const RowLanes& tile = tile_of(plan);
   // The last tile of many columns is half as wide as the others, in the mean over lengths.
@@ -135,7 +120,7 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double piece = 2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes}));
       const double store = tile_columns * (vectors + static_cast<double>(run.channels) * piece) + 30;
       const double sums = revisits(problem, plan) * (30 + 3.0 * tile_columns * vectors);
-      return steps * step_cycles(problem, vectors, tile_columns, in_l1) + store + sums;
+      return steps * row_step_cycles(problem, vectors, tile_columns, in_l1) + store + sums;
     };
     const double row_tile = whole * tile_cycles(width) + last_share * tile_cycles(last_width);
     const double tiles = whole + last_share;
@@ -146,13 +131,27 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 
 }  // namespace
 
-std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit) {
+std::vector<RowRun> row_runs(const CpuProblem& problem, std::int64_t rows, std::int64_t unit, bool one_phase) {
   const Polyphase& p = problem.polyphase;
   const std::int64_t with_most_taps = p.kernel_size % p.tap_step == 0 ? p.phases() : p.kernel_size % p.tap_step;
   std::vector<RowRun> result;
-  add_runs(problem, rows, unit, 0, std::min(with_most_taps, p.phases()), result);
-  if (with_most_taps < p.phases()) add_runs(problem, rows, unit, with_most_taps, p.phases(), result);
+  add_runs(problem, rows, unit, one_phase, 0, std::min(with_most_taps, p.phases()), result);
+  if (with_most_taps < p.phases()) add_runs(problem, rows, unit, one_phase, with_most_taps, p.phases(), result);
   return result;
+}
+
+// Two vector FMAs and two loads start in a cycle, six
+// micro-operations are issued, and an accumulator takes four cycles before its next use.
+double row_step_cycles(const CpuProblem& problem, int vectors, int columns, bool weights_in_l1) {
+  const bool embedded = vectors == 1 && problem.target.embedded_broadcast;
+  const double fmas = vectors * columns;
+  const double loads = vectors + columns;
+  const double issued = fmas + (embedded ? vectors : loads) + 4;
+  const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / problem.target.reading.l2_bytes;
+  // Tiles of one vector load an input for every multiplication, and reach less of the peak.
+  const double computing = std::max({4.5, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
+  // Computing hides the waiting for weights badly when both take about as long.
+  return std::sqrt(std::sqrt(square(square(computing)) + square(square(from_l2))));
 }
 
 const CpuStrategy row_lanes = {RowLanes::name, enumerate,    why_illegal,  predict,

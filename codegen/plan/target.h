@@ -9,9 +9,15 @@ namespace unstride::plan {
 
 /// What reading costs one core, as the cost model takes it. These are for server cores of Intel's (Sapphire Rapids).
 struct ReadingCosts {
-  // Bytes a cycle, in order, while the core computes.
+  // Bytes a cycle, in order, while the core computes; from the third level also where a tile asks for what is next, and
+  // where other reading comes between.
+  double l2_bytes = 24;
   double l3_bytes = 8;
+  double l3_bytes_asked_for = 8;
+  double l3_bytes_interrupted = 2;
   double memory_bytes = 6;
+  // What asking for weights ahead of time adds to a tile's time, as a factor.
+  double asking = 1.04;
   // Cycles that a cache line of inputs costs tiles more than one from the first-level cache: a panel's from the second
   // level, one that is gone from there too when it is read again, and one of x itself, from few and from many rows.
   double panel_line = 0.4, panel_line_again = 1.0;

@@ -115,6 +115,7 @@ void CpuKernel::run(const RunArguments& run) const {
   const PackedLayer& weights = run.weights.sets[variant.weights];
   arguments.weights = weights.weights.data();
   arguments.biases = weights.biases.data();
+  arguments.border_counts = weights.non_finite != 0;
 
   const Schedule schedule = cpu::schedule(problem_, plan_.variants[index].plan, variant.geometry, variant.cost,
                                           run.batch, run.threads, arguments);

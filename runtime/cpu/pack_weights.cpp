@@ -62,9 +62,9 @@ class Packer {
           const std::int64_t source_row =
               (group * layout.in_channels + ci) * problem.out_channels() + first_channel + channel;
           const T* from = weight + source_row * problem.spec.kernel_size + first_tap + phase;
-          Packed* to = weights + ci * run.taps * run.rows + row;
+          Packed* to = weights + ci * layout.channel_step(run) + row;
           for (std::int64_t t = 0; t < taps; ++t)
-            to[t * run.rows] = static_cast<Packed>(from[t * problem.polyphase.tap_step]);
+            to[t * layout.tap_step(run)] = static_cast<Packed>(from[t * problem.polyphase.tap_step]);
         }
       }
   }

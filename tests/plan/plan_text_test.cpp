@@ -63,7 +63,8 @@ INSTANTIATE_TEST_SUITE_P(
     PlanText, PlanMistakes,
     ::testing::ValuesIn(std::vector<Mistake>{
         {"unknown_strategy", "row_lanes", "rowlanes",
-         "plan: \"rowlanes\": strategies are row_lanes, column_lanes, depthwise, row_pairs, amx_tiles"},
+         "plan: \"rowlanes\": strategies are row_lanes, phase_lanes, column_lanes, depthwise, row_pairs, "
+         "amx_tiles"},
         {"missing_field", "columns=", "", "plan: row_lanes needs \"columns=\""},
         {"unknown_field", "taps=", "taps=4 tiles=2", "plan: row_lanes has no \"tiles\""},
         {"no_number", "taps=", "taps=many", "plan: \"taps=many\": must be a number from 1 to 2^30"},
