@@ -221,7 +221,7 @@ double packing_cycles(const CpuProblem& problem, const CpuPlan& plan) {
   // A packed row costs a short loop, with a load (mostly of two lines) and a store for each line.
   const double lines =
       1.0 + static_cast<double>((plan.strip + problem.polyphase.reach()) * problem.element_bytes()) / 64;
-  return static_cast<double>(problem.in_channels()) * (8 + 3.5 * lines);
+  return static_cast<double>(problem.in_channels()) * (problem.target.reading.packed_row + 3.5 * lines);
 }
 
 std::int64_t packed_strips(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -259,9 +259,14 @@ double predict_input(const CpuProblem& problem, const CpuPlan& plan, std::int64_
                                                                                                   : many_at_once;
   const bool in_l2 = columns <= columns_within(problem, problem.target.l2_bytes * 3 / 4);
   const ReadingCosts& reading = problem.target.reading;
-  const double cycles_per_line = in_l2                                                   ? 0
-                                 : columns <= columns_within(problem, third_level_bytes) ? reading.l3_line[mode]
-                                                                                         : reading.memory_line[mode];
+  const auto& far_line = columns <= columns_within(problem, third_level_bytes) ? reading.l3_line : reading.memory_line;
+  // Each row tile asks for a line of a channel's inputs with each tap (kernel_driver.cpp).
+  const double asked = std::min(1.0, static_cast<double>(row_tiles * problem.polyphase.max_taps()) /
+                                         std::ceil(static_cast<double>(tile_columns * problem.element_bytes()) / 64));
+  const double cycles_per_line = in_l2 ? 0
+                                 : mode != asked_for
+                                     ? far_line[mode]
+                                     : asked * far_line[asked_for] + (1 - asked) * far_line[many_at_once];
   const bool comes_once = panel_bytes <= problem.target.l2_bytes * 3 / 4;
   const double from_memory = channels * lines(columns) * cycles_per_line *
                              (comes_once || plan.input == Input::packed ? 1.0 : static_cast<double>(row_tiles));

@@ -25,9 +25,10 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   if (plan.input != Input::packed || plan.prefetch != Prefetch::none)
     return "phase_lanes reads a packed input and asks for nothing ahead";
   const LayerSpec& spec = problem.spec;
-  constexpr std::int64_t most = std::int64_t{1} << 40;  // far above any layer, far below where `Call` would overflow
-  if (std::max({spec.padding, spec.trim[0], spec.trim[1], spec.output_padding}) > most)
-    return "phase_lanes takes paddings and trims up to 2^40";
+  constexpr std::int64_t most = 1 << 20;  // far above any layer, far below where `Call` would overflow
+  if (std::max({spec.kernel_size, spec.stride, spec.dilation, spec.padding, spec.output_padding, spec.trim[0],
+                spec.trim[1]}) > most)
+    return "phase_lanes takes kernels, strides, dilations, paddings and trims up to 2^20";
   if (plan.channel_block < problem.in_channels()) return "phase_lanes sums all input channels at once";
   return row_lanes.why_illegal(problem, plan);
 }

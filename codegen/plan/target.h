@@ -18,6 +18,8 @@ struct ReadingCosts {
   double memory_bytes = 6;
   // What asking for weights ahead of time adds to a tile's time, as a factor.
   double asking = 1.04;
+  // Cycles to start packing a row of a strip.
+  double packed_row = 8;
   // Cycles that a cache line of inputs costs tiles more than one from the first-level cache: a panel's from the second
   // level, one that is gone from there too when it is read again, and one of x itself, from few and from many rows.
   double panel_line = 0.4, panel_line_again = 1.0;

@@ -56,8 +56,7 @@ void for_each_call(const F& f) {
     for (const std::string& target : runnable_instruction_sets())
       for (const auto& [vectors, columns, strip_tiles] :
            {std::array{1, 1, 1}, std::array{1, 3, 2}, std::array{2, 2, 1}}) {
-        const Kernel kernel =
-            engine().compile(spec, {.target = target, .plan = plan(vectors, columns, strip_tiles)});
+        const Kernel kernel = engine().compile(spec, {.target = target, .plan = plan(vectors, columns, strip_tiles)});
         for (const std::int64_t length : lengths(spec, 9)) f(kernel, LayerData<T>(spec, 2, length));
       }
   }
