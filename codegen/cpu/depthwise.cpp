@@ -36,7 +36,7 @@ class Rows {
         p(e.problem.polyphase),
         geometry(g),
         vectors(std::get<plan::Depthwise>(plan.tile).vectors),
-        tile_columns(vectors * e.problem.lanes) {}
+        tile_columns(std::int64_t{vectors} * e.problem.lanes) {}
 
   // Both take the first group's x, weights, biases and y, the pitches of x and y, and a range of rows; then
   // i64 begin, i64 end: columns whose tiles lie inside both x and y.

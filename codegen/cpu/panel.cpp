@@ -17,7 +17,7 @@ namespace {
 
 // Where the inputs of a row of a panel begin: of one channel, or of a pair (row_pairs), whose second may be missing.
 struct Inputs {
-  Value* first;
+  Value* first = nullptr;
   Value* second = nullptr;
   bool pair = false;
 };

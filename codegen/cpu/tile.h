@@ -60,13 +60,13 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
 /// through an opaque pointer, so that windows that overlap are not merged into more values than there are registers.
 /// body(tap pointer into x, tap's weights, sums, whether this is the tap only some rows have) -> sums.
 struct TapLoop {
-  std::int64_t taps;                              ///< that all rows have
-  bool partial_tap;                               ///< one more, which only some rows have
-  std::int64_t input_step;                        ///< elements between the windows of two taps
-  std::int64_t weight_step;                       ///< elements between the weights of two taps
-  std::int64_t channel_step;                      ///< elements between the weights of two input channels
-  std::int64_t unrolled;                          ///< unroll up to so many
-  bool prefetches;                                ///< from TileArguments::ahead
+  std::int64_t taps = 0;                          ///< that all rows have
+  bool partial_tap = false;                       ///< one more, which only some rows have
+  std::int64_t input_step = 0;                    ///< elements between the windows of two taps
+  std::int64_t weight_step = 0;                   ///< elements between the weights of two taps
+  std::int64_t channel_step = 0;                  ///< elements between the weights of two input channels
+  std::int64_t unrolled = 0;                      ///< unroll up to so many
+  bool prefetches = false;                        ///< from TileArguments::ahead
   llvm::Value *first = nullptr, *last = nullptr;  ///< the taps [first, last) alone; null: all
 };
 using TapBody = std::function<Values(llvm::Value* x, llvm::Value* weights, const Values& sums, bool partial)>;

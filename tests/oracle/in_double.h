@@ -17,8 +17,8 @@ std::vector<double> doubles(const std::vector<T>& values, bool absolute) {
   return result;
 }
 
-/// Exact outputs, from the chain in double, whose own error is far smaller; or sum |x||w| + |b|, without activations, which make no number larger in the
-/// layers of these tests.
+/// Exact outputs, from the chain in double, whose own error is far smaller; or sum |x||w| + |b|, without activations,
+/// which make no number larger in the layers of these tests.
 template <typename T>
 std::vector<double> in_double(const LayerData<T>& data, bool magnitude) {
   LayerSpec spec = data.spec;
