@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 namespace unstride::bench {
@@ -15,9 +14,6 @@ const std::vector<std::string>& peer_names() {
 
 std::vector<Peer> load_peers(const std::vector<std::string>& names) {
   const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  // Debian 12's OpenBLAS takes a processor that it does not know for a Haswell, whose kernels leave half of each vector
-  // unused.
-  if (__builtin_cpu_supports("avx512f")) setenv("OPENBLAS_CORETYPE", "SkylakeX", /*overwrite=*/0);
   std::vector<Peer> peers;
   for (const std::string& name : names) {
     const std::filesystem::path file = folder / fmt::format("libunstride_peer_{}.so", name);

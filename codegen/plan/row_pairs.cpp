@@ -26,7 +26,7 @@ std::string why_not(const CpuProblem& problem) {
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
-  if (const std::string reason = why_not(problem); !reason.empty()) return reason;
+  if (std::string reason = why_not(problem); !reason.empty()) return reason;
   if (plan.prefetch == Prefetch::input) return "row_pairs asks for weights alone";
   if (plan.channel_block % 2 != 0 && plan.channel_block < problem.in_channels()) return "channel_block must be even";
   return row_lanes.why_illegal(problem, plan);
