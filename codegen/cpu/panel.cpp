@@ -34,6 +34,12 @@ Value* row_vector(Emitter& emit, const Inputs& from, Value* e, const std::functi
   return emit.bfloat16_pair(first, from.second ? emit.input_as_bfloat16(channel(from.second)) : none);
 }
 
+// The same of the lanes of a mask, with zeros in the others.
+Value* masked_row_vector(Emitter& emit, const Inputs& from, Value* e, Value* mask) {
+  Value* value = row_vector(emit, from, e, [&](Value* pointer) { return emit.masked_load_input(pointer, mask); });
+  return emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
+}
+
 // A row of one strip: `width` elements from x[first], zeros outside [0, input_length). Rows of a strip are padded to
 // whole vectors (CpuGeometry), so that whole ones are written, and more inputs than asked for do no harm: only the ends
 // of the input need a mask.
@@ -44,10 +50,7 @@ void copy_row_masked(Emitter& emit, Value* to, const Inputs& x, Value* first, Va
   Value* high = emit.max(low, emit.min(width, emit.sub(input_length, first)));
   emit.loop(emit.i64(0), width, lanes, [&](Value* e) {
     Value* mask = emit.lanes_within(e, low, high);
-    Value* value =
-        row_vector(emit, x, emit.add(first, e), [&](Value* pointer) { return emit.masked_load_input(pointer, mask); });
-    value = emit.builder.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
-    emit.store_vector(value, emit.at(to, e), true);
+    emit.store_vector(masked_row_vector(emit, x, emit.add(first, e), mask), emit.at(to, e), true);
   });
 }
 
@@ -78,7 +81,8 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
   const int lanes = emit.problem.lanes;
   const std::int64_t reach = emit.problem.polyphase.reach();
   const std::int64_t whole = support::round_up(plan.strip + reach, lanes);
-  const auto pack_row = [&](Value* row, const Inputs& x_row) {
+  using PackRow = std::function<void(Value*, const Inputs&)>;
+  const PackRow pack_strips = [&](Value* row, const Inputs& x_row) {
     // Strip after strip of one row, so that x is read in order.
     emit.loop(begin, end, {row}, [&](Value* column, const Values& strip) -> Emitter::Step {
       auto& b = emit.builder;
@@ -98,14 +102,35 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
   };
   const bool pairs = plan.reads_pairs();
   const std::int64_t channels = geometry.weights.in_channels, at_once = geometry.weights.channels_at_once;
-  const auto pack_channels = [&](Value* channel, bool second) {
+  const auto pack_channels = [&](Value* channel, bool second, const PackRow& pack_row) {
     Value* row = emit.at(panel, emit.mul(channel, geometry.panel_pitch));
     Value* x_row = emit.at_stored(x, emit.mul(channel, x_pitch));
     pack_row(row, {x_row, second ? emit.at_stored(x_row, x_pitch) : nullptr, pairs});
   };
-  const std::int64_t last = channels % at_once;  // without a second
-  emit.loop(emit.i64(0), emit.i64(channels - last), at_once, [&](Value* channel) { pack_channels(channel, pairs); });
-  if (last != 0) pack_channels(emit.i64(channels - last), false);
+  const auto pack_all = [&](const PackRow& pack_row) {
+    const std::int64_t last = channels % at_once;  // without a second
+    emit.loop(emit.i64(0), emit.i64(channels - last), at_once,
+              [&](Value* channel) { pack_channels(channel, pairs, pack_row); });
+    if (last != 0) pack_channels(emit.i64(channels - last), false, pack_row);
+  };
+  // A short call is one strip of a vector or two: which of its inputs there are is found once for all rows.
+  const auto pack_one_strip = [&] {
+    Value* first = emit.add(first_input, begin);
+    Values masks;
+    for (std::int64_t e = 0; e < whole; e += lanes)
+      masks.push_back(emit.lanes_inside(emit.add(first, e), input_length, lanes));
+    pack_all([&](Value* row, const Inputs& x_row) {
+      for (std::int64_t e = 0; e < whole; e += lanes) {
+        Value* mask = masks[static_cast<std::size_t>(e / lanes)];
+        emit.store_vector(masked_row_vector(emit, x_row, emit.add(first, e), mask), emit.at(row, e), true);
+      }
+    });
+  };
+  if (whole <= std::int64_t{2} * lanes)
+    emit.branch(emit.builder.CreateICmpSLE(emit.sub(end, begin), strip_columns), pack_one_strip,
+                [&] { pack_all(pack_strips); });
+  else
+    pack_all(pack_strips);
   emit.end_function();
   return function;
 }
