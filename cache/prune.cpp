@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -52,7 +52,8 @@ bool still_unused(int folder, const Candidate& candidate) {
 }  // namespace
 
 std::int64_t time_now() {
-  return static_cast<std::int64_t>(::time(nullptr));
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
 }
 
 std::int64_t last_used(const struct stat& status, std::int64_t now) {

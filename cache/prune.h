@@ -10,7 +10,8 @@
 
 namespace unstride::cache {
 
-/// Seconds since the epoch.
+/// Seconds since the epoch. Never before the stamp of a file just written, as time(2) can be: that one is behind by up
+/// to a tick of the kernel's clock.
 std::int64_t time_now();
 
 /// When an entry was last used: its modification time. A stamp from the future, left by a clock that has jumped back

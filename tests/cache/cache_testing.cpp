@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 #include <system_error>
+
+#include "cache/prune.h"
 
 namespace unstride::cache::testing {
 
@@ -107,13 +108,13 @@ struct stat status_of(const std::string& path) {
 
 void set_age(const std::string& path, std::int64_t seconds) {
   struct timespec times[2]{};
-  times[0].tv_sec = times[1].tv_sec = ::time(nullptr) - seconds;
+  times[0].tv_sec = times[1].tv_sec = time_now() - seconds;
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
     throw std::system_error(errno, std::generic_category(), path);
 }
 
 std::int64_t age_of(const std::string& path) {
-  return ::time(nullptr) - status_of(path).st_mtim.tv_sec;
+  return time_now() - status_of(path).st_mtim.tv_sec;
 }
 
 double seconds_since_start() {
