@@ -45,9 +45,13 @@ void fill_random(T* values, std::int64_t count) {
     values[i] = T(static_cast<float>(static_cast<double>(random() >> 40) * 0x1p-23 - 1));
 }
 
-// Inputs and outputs lie in a place of their own for each sample, on some cache line of a page: which lines of weights,
-// panels and arrays get into each other's way is chance, worth some percent, and stays the same for a whole process.
-constexpr std::size_t cache_line = 64, room = 4096;
+// Inputs and outputs lie in a place of their own for each sample, on other pages and another line of them: which lines
+// of weights, panels and arrays get into each other's way is chance, worth some percent, and stays the same for a whole
+// process.
+constexpr std::size_t cache_line = 64, room = std::size_t{1} << 20;
+// Odd numbers of lines, so that each place comes once before any comes again, near two fractions of the room whose
+// multiples spread evenly.
+constexpr std::size_t x_step = 10'127, y_step = 6'787;
 
 std::size_t place(std::size_t sample, std::size_t step) {
   return sample * step * cache_line % room;
@@ -139,9 +143,9 @@ class CpuSubject final : public tuning::Subject {
 
   // The first sample's place is that of check().
   void run(const cpu::CpuKernel& kernel, const cpu::PackedWeightSets& weights, std::size_t sample) {
-    kernel.run({.x = work_.x.data() + place(sample, 37),
+    kernel.run({.x = work_.x.data() + place(sample, x_step),
                 .weights = weights,
-                .y = work_.y.data() + place(sample, 23),
+                .y = work_.y.data() + place(sample, y_step),
                 .batch = 1,
                 .input_length = work_.length,
                 .output_length = work_.output_length,

@@ -8,6 +8,7 @@
 #include <future>
 #include <numeric>
 #include <optional>
+#include <ranges>
 
 #include "runtime/engine_impl.h"
 #include "runtime/tuning/journal.h"
@@ -66,8 +67,8 @@ class Tuner {
         journal_(place_),
         start_(clock_.now()) {
     if (!options.resume) return;
-    samples_ = read_samples(place_);
-    choices_ = tuning::Choices(place_);
+    samples_ = read_samples(place_, options.resume_since);
+    choices_ = tuning::Choices(place_, options.resume_since);
   }
 
   TuneReport run(const std::vector<TuneRequest>& requests) {
@@ -128,7 +129,7 @@ class Tuner {
         [this, spec = next.spec, length = next.length, stop = ahead_stop_.get_token()]() -> std::optional<Tunable> {
           if (!leave_processors_to(measuring_)) return {};
           Tunable tunable = prepare(spec, length);
-          if (is_known(tunable)) return tunable;
+          if (known(tunable)) return tunable;
           for (const std::string& plan : pruned(*tunable.subject, search_options(0))) {
             if (stop.stop_requested()) break;
             try {
@@ -147,22 +148,28 @@ class Tuner {
     return prepare(result.spec, result.length);
   }
 
-  bool is_known(const Tunable& tunable) const {
-    const auto known = choices_.find(tunable.unit);
-    return known && known->complete;
+  // With as many rounds as are asked for, unless there was nothing to compare.
+  std::optional<tuning::Choice> known(const Tunable& tunable) const {
+    auto choice = choices_.find(tunable.unit);
+    if (!choice || !choice->complete) return {};
+    const auto rounds = [&](const tuning::Tried& tried) { return tried.plan == choice->plan ? tried.rounds : 0; };
+    const int most = choice->tried.empty() ? 0 : std::ranges::max(choice->tried | std::views::transform(rounds));
+    if (most > 0 && most < search_options(0).last_rounds) return {};
+    return choice;
   }
 
   tuning::SearchOptions search_options(double seconds) const {
     tuning::SearchOptions search;
     search.seconds = seconds;
     search.most_candidates = static_cast<std::size_t>(options_.most_candidates);
+    if (options_.rounds > 0) search.last_rounds = search.most_rounds = options_.rounds;
     if (options_.cold) search.sample_seconds = 0;  // each call is flushed before, which takes far longer
     return search;
   }
 
   void tune(TunedLength& result, const Tunable& tunable) {
-    if (const auto known = choices_.find(tunable.unit); known && known->complete) {
-      fill(result, *known);
+    if (const auto before = known(tunable)) {
+      fill(result, *before);
       result.reused = true;
       return;
     }
@@ -248,6 +255,7 @@ class Tuner {
 
 TuneReport Engine::tune(const std::vector<TuneRequest>& requests, const TuneOptions& options) const {
   if (!(options.budget_seconds > 0)) throw ArgumentError("budget_seconds: must be greater than 0");
+  if (options.rounds < 0) throw ArgumentError("rounds: must not be negative");
   if (options.most_candidates < 2)
     throw ArgumentError(fmt::format("most_candidates: {}: must be at least 2", options.most_candidates));
   for (const TuneRequest& request : requests) {

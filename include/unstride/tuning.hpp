@@ -56,13 +56,18 @@ struct TuneProgress {
 };
 
 struct TuneOptions {
-  std::string target = "cpu";   ///< that this machine runs: its processor, or its first GPU
-  double budget_seconds = 600;  ///< wall-clock time for all. What is left over by one goes to the next
-  bool cold = false;            ///< measure with the data out of the caches
+  std::string target = "cpu";    ///< that this machine runs: its processor, or its first GPU
+  double budget_seconds = 1200;  ///< wall-clock time for all. What is left over by one goes to the next
+  bool cold = false;             ///< measure with the data out of the caches
   /// Go on where an earlier tune on this machine was interrupted: what is complete is not measured again.
   bool resume = false;
+  /// With resume: what was measured before this does not count. Seconds since 1970.
+  double resume_since = 0;
   std::int64_t most_candidates = 32;  ///< plans measured for one length
-  std::stop_token stop = {};          ///< ends it soon; what was measured is kept
+  /// Of the last plans; with resume, what was complete with fewer is taken up again. 0: 21, and up to 84 while some
+  /// plans differ by the median that may yet be equal.
+  int rounds = 0;
+  std::stop_token stop = {};  ///< ends it soon; what was measured is kept
   std::function<void(const TuneProgress&)> progress = {};
 };
 

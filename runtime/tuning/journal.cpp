@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <chrono>
 #include <functional>
 
@@ -37,15 +38,25 @@ cache::SafeFolder open_folder(const JournalPlace& place, bool create) {
   return cache::open_safe_subfolder(root.fd.get(), folder_name, rules);
 }
 
+// When its tuner began, in seconds since 1970, from <host>-<process>-<nanoseconds in hexadecimal><suffix>. 0 where the
+// name says something else.
+double began(std::string_view name, std::string_view suffix) {
+  name.remove_suffix(suffix.size());
+  name.remove_prefix(name.rfind('-') + 1);  // npos + 1 is 0
+  std::int64_t nanoseconds = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), nanoseconds, 16);
+  return error == std::errc{} && end == name.data() + name.size() ? 1e-9 * static_cast<double>(nanoseconds) : 0;
+}
+
 // Whole lines of all files with this suffix, in the order of their names. A line without an end is torn.
-void for_each_text(const JournalPlace& place, std::string_view suffix,
+void for_each_text(const JournalPlace& place, std::string_view suffix, double since,
                    const std::function<void(const std::string& name, std::string text)>& f) {
   if (place.root.empty()) return;
   const cache::SafeFolder folder = open_folder(place, false);
   if (!folder.fd) return;
   std::vector<std::string> names;
   cache::for_each_name(folder.fd.get(), [&](const char* name) {
-    if (std::string_view(name).ends_with(suffix)) names.emplace_back(name);
+    if (std::string_view(name).ends_with(suffix) && began(name, suffix) >= since) names.emplace_back(name);
   });
   std::ranges::sort(names);
   for (const std::string& name : names) {
@@ -113,9 +124,9 @@ void Journal::add(const Choice& choice) {
   append(choices_suffix, to_line(choice));
 }
 
-std::map<std::string, History> read_samples(const JournalPlace& place) {
+std::map<std::string, History> read_samples(const JournalPlace& place, double since) {
   std::map<std::string, History> result;
-  for_each_text(place, samples_suffix, [&](const std::string& name, const std::string& text) {
+  for_each_text(place, samples_suffix, since, [&](const std::string& name, const std::string& text) {
     for_each_line(text, [&](std::string_view line) {
       if (const auto sample = read_sample(line)) result[sample->unit].add(name, sample->sample);
     });
@@ -123,8 +134,8 @@ std::map<std::string, History> read_samples(const JournalPlace& place) {
   return result;
 }
 
-Choices::Choices(const JournalPlace& place) {
-  for_each_text(place, choices_suffix,
+Choices::Choices(const JournalPlace& place, double since) {
+  for_each_text(place, choices_suffix, since,
                 [&](const std::string&, std::string text) { texts_.push_back(std::move(text)); });
   for (const std::string& text : texts_) index(text);
 }

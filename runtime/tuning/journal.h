@@ -47,14 +47,15 @@ class Journal {
   std::string last_unit_;
 };
 
-/// All samples in the folder, by the key of their unit. Nothing where there is no such folder.
-std::map<std::string, History> read_samples(const JournalPlace& place);
+/// All samples in the folder, by the key of their unit; of tuners that began at `since` or later, in seconds since
+/// 1970. Nothing where there is no such folder.
+std::map<std::string, History> read_samples(const JournalPlace& place, double since = 0);
 
-/// All choices in the folder, found by their lookup key. Lines are read when they are looked up.
+/// All choices in the folder, found by their lookup key, of the same tuners. Lines are read when they are looked up.
 class Choices {
  public:
   Choices() = default;
-  explicit Choices(const JournalPlace& place);
+  explicit Choices(const JournalPlace& place, double since = 0);
   /// From text of the same lines.
   explicit Choices(std::string text);
   Choices(Choices&&) = default;

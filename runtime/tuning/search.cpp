@@ -13,12 +13,10 @@ namespace unstride::tuning {
 
 namespace {
 
-constexpr int first_rounds = 5;   // of the first rung; each further one has twice as many
-constexpr int last_rounds = 21;   // of the last rung: the 95 % interval is between the 6th and the 16th
-constexpr int most_rounds = 84;   // where intervals overlap that medians tell apart
+constexpr int first_rounds = 8;   // of the first rung; each further one has twice as many
+constexpr int rung_rounds = 21;   // at most, but for the last: the 95 % interval is between the 6th and the 16th
 constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
-constexpr double equal_share = 1.03;  // of few rounds: the 2 % of ties and what they are unsure of
 
 struct Entrant {
   std::string plan;
@@ -40,9 +38,12 @@ std::string_view kind(std::string_view plan) {
 
 // What one plan is expected to cost until it is decided on.
 struct Costs {
-  double build, sample;  ///< seconds
+  double build = 0, sample = 0;  ///< seconds
+  int last_rounds = 0;
 
-  static int rounds(int rung, std::size_t plans) { return plans <= finalists ? last_rounds : first_rounds << rung; }
+  int rounds(int rung, std::size_t plans) const {
+    return plans <= finalists ? last_rounds : std::min(first_rounds << rung, rung_rounds);
+  }
   double from(int rung, std::size_t plans) const {
     double seconds = 0;
     for (;; ++rung, plans = plans / 2 + 1) {
@@ -69,10 +70,11 @@ class Search {
     Field field = affordable_field();
     for (int rung = 0; field.size() > 1 && !interrupted(); ++rung) {
       const bool last = field.size() <= finalists;
-      measure(rung, Costs::rounds(rung, field.size()), field);
+      measure(rung, costs_.rounds(rung, field.size()), field);
       if (interrupted_) break;
       if (last) {
-        for (int rounds = 2 * last_rounds; rounds <= most_rounds && !interrupted_ && is_unsure(); rounds *= 2)
+        for (int rounds = 2 * options_.last_rounds; rounds <= options_.most_rounds && !interrupted_ && is_unsure();
+             rounds *= 2)
           measure(rung, rounds, field);
         result_.complete = !interrupted_;
         break;
@@ -114,27 +116,29 @@ class Search {
       throw Error("tuning: the default plan is wrong: " + wrong);
     learn_cost(first);
     const double build = (clock_.now() - before) / std::max(1, subject_.builders());
-    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost};
+    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost, options_.last_rounds};
     std::size_t plans = std::min(entrants_.size(), subject_.most_contenders());
     const auto cost = [&](std::size_t n) { return static_cast<double>(n) * costs_.build + costs_.from(0, n); };
     while (plans > 2 && cost(plans) > 0.9 * remaining()) --plans;
-    // What was begun goes on with the same plans: a search that was interrupted ends as one that was not.
-    for (std::size_t n = entrants_.size(); n >= 2; --n)
-      if (known_at_first(n)) {
-        plans = n;
-        break;
-      }
+    plans = as_begun(0, entrants_.size(), plans, [&](std::size_t n) { return first_entrants(n); });
     expected_ = cost(plans);
     entrants_.resize(plans);
+    return first_entrants(plans);
+  }
+
+  Field first_entrants(std::size_t plans) const {
     Field field;
-    for (const auto& entrant : entrants_) field.push_back(entrant.get());
+    for (std::size_t i = 0; i < plans; ++i) field.push_back(entrants_[i].get());
     return field;
   }
 
-  bool known_at_first(std::size_t plans) const {
-    std::vector<std::string> texts;
-    for (std::size_t i = 0; i < plans; ++i) texts.push_back(entrants_[i]->plan);
-    return !known_.rounds(0, texts).front().empty();
+  // What was begun goes on with the same plans, whatever time there is now: a search that was interrupted ends as one
+  // that was not. `plans` where nothing was, else how many of at most so many.
+  template <typename FieldOf>
+  std::size_t as_begun(int rung, std::size_t most, std::size_t plans, const FieldOf& field_of) const {
+    for (std::size_t n = most; n >= 2; --n)
+      if (!known_.rounds(rung, plans_of(field_of(n))).front().empty()) return n;
+    return plans;
   }
 
   void learn_cost(Entrant& entrant) {
@@ -267,22 +271,26 @@ class Search {
     best_ = *std::ranges::find(result_.tried, field[index_of_fastest(times_)]->plan, &Tried::plan);
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. As
-  // at the end, of plans that are equal the first stay.
+  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. What
+  // few rounds cannot tell apart is decided at the end, not here: the fastest would be lost among its equals.
   Field better_half(const Field& field, int rung) {
-    std::size_t plans = field.size() / 2 + 1;
-    while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
     std::vector<std::size_t> order(field.size() - 1);
     std::iota(order.begin(), order.end(), 1);
     std::vector<double> medians;
     for (const auto& time : times_) medians.push_back(median_interval(time).median);
-    const double least = *std::ranges::min_element(medians);
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::max(medians[i], equal_share * least); });
-    order.resize(plans - 1);
-    order.push_back(0);
-    std::ranges::sort(order);
-    Field result;
-    for (const std::size_t i : order) result.push_back(field[i]);
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return medians[i]; });
+    const auto fastest = [&](std::size_t plans) {
+      std::vector<std::size_t> chosen(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(plans) - 1);
+      chosen.push_back(0);
+      std::ranges::sort(chosen);
+      Field result;
+      for (const std::size_t i : chosen) result.push_back(field[i]);
+      return result;
+    };
+    const std::size_t half = field.size() / 2 + 1;
+    std::size_t plans = half;
+    while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
+    Field result = fastest(as_begun(rung, half, plans, fastest));
     for (const auto& entrant : entrants_)  // memory is for those who go on
       if (std::ranges::find(result, entrant.get()) == result.end()) entrant->contender.reset();
     return result;

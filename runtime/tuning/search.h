@@ -19,6 +19,8 @@ struct SearchOptions {
   double seconds = 10;               ///< for all of it; what is not measured by then is left out
   std::size_t most_candidates = 32;  ///< that are built, the default among them
   double predicted_within = 2;       ///< plans predicted to take more than this times the least are left out
+  /// Of the last plans; up to the most while some differ by the median that may yet be equal.
+  int last_rounds = 21, most_rounds = 84;
   double sample_seconds =
       1e-3;                 ///< a sample repeats its call for so long, so that it dwarfs the clock's grain; 0: one call
   double record_every = 2;  ///< seconds of measuring that are at most lost when the process is killed

@@ -8,7 +8,7 @@ namespace unstride::tuning {
 
 namespace {
 
-constexpr double tie_share = 0.02;
+constexpr double tie_share = 0.01;
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);

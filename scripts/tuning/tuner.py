@@ -33,22 +33,30 @@ def where(result):
 
 
 class Tuner:
+    """Every layer is visited three times: all are searched, then the last plans of each are measured again and again, by
+    other processes at other times. What a machine does to one plan rather than another for a while, and where a process's
+    memory happens to lie, then does not decide alone."""
+
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
+    # By when of the budget each visit ends, and what it adds to the command.
+    VISITS = [(0.6, ["--rounds", "21"]), (0.8, ["--rounds", "42", "--resume"]), (1.0, ["--rounds", "63", "--resume"])]
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options
         self.interrupted, self.child = False, None
-        self.results, self.failures, self.left_out = [], [], []
-        self.seconds = 0
+        self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
+        self.seconds, self.since = 0, time.time()
 
-    def command(self, layer, seconds):
+    def command(self, layer, seconds, of_visit):
         arguments = self.arguments
         command = [arguments.command, "tune", "-", "--json", "--lengths", ",".join(map(str, layer.lengths)),
                    "--target", arguments.target, "--budget", f"{seconds:.3f}", *self.cache_options]
         command += ["--threads", arguments.threads] if arguments.threads else []
         command += ["--candidates", arguments.candidates] if arguments.candidates else []
         command += [option for option, wanted in [("--cold", arguments.cold), ("--resume", arguments.resume)] if wanted]
+        command += [option for option in of_visit if option not in command]
+        command += [] if arguments.resume else ["--since", f"{self.since:.6f}"]
         return list(map(str, command))
 
     def interrupt(self, number, _frame):
@@ -57,61 +65,78 @@ class Tuner:
         if self.child:
             self.child.send_signal(number)
 
-    def tune(self, layer, seconds):
+    def tune(self, layer, seconds, of_visit):
         # In a session of its own: a terminal's SIGINT reaches it once, through this process.
-        self.child = subprocess.Popen(self.command(layer, seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(self.command(layer, seconds, of_visit), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
         stdout, stderr = self.child.communicate(json.dumps(layer.spec))
         self.child = None
         try:
-            report = json.loads(stdout)
+            return json.loads(stdout)
         except ValueError:
-            report = {"results": [], "failures": [{"message": stderr.strip() or "was ended"}]}
-        for result in report.get("results", []):
-            (self.left_out if "error" in result else self.results).append(result | {"name": layer.name})
-        if not self.interrupted:
-            self.failures += [f"{layer.name}: {failure['message']}" for failure in report["failures"]]
+            return {"failures": [{"message": stderr.strip() or "was ended"}]}
+
+    def visit(self, index, layer, seconds, of_visit):
+        """What an earlier visit found stays where this one finds nothing; it is then not complete."""
+        report = {"failures": []}
+        if not self.interrupted and seconds > 0:
+            report = self.tune(layer, seconds, of_visit)
+        for length in layer.lengths:
+            known = self.results.setdefault((index, length), [])
+            found = [result | {"name": layer.name} for result in report.get("results", [])
+                     if result["length"] == length and "error" not in result]
+            self.results[index, length] = found or [result | {"complete": False} for result in known]
+        missing = not all(self.results[index, length] for length in layer.lengths)
+        self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]
+                                if missing and not self.interrupted]
 
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
-            for index, layer in enumerate(layers):
-                left = self.arguments.budget - (time.monotonic() - start)
-                if self.interrupted or left < self.LEAST_SECONDS:
-                    self.left_out += [{"name": layer.name, "length": length} for length in layer.lengths]
-                    continue
-                progress.what = layer.name
-                self.tune(layer, left / (len(layers) - index))
-                progress.done = index + 1
-                progress.best = self.best()
+            for ends_by, of_visit in self.VISITS:
+                for index, layer in enumerate(layers):
+                    progress.what = layer.name
+                    left = ends_by * self.arguments.budget - (time.monotonic() - start)
+                    share = left / (len(layers) - index) if left >= self.LEAST_SECONDS else 0
+                    self.visit(index, layer, share, of_visit)
+                    progress.done += 1
+                    progress.best = self.best()
         finally:
             self.seconds = time.monotonic() - start
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def found(self):
+        return [result for results in self.results.values() for result in results]
+
+    def failed(self):
+        return [failure for failures in self.failures.values() for failure in failures]
+
     def best(self):
-        if not self.results:
+        results = self.found()
+        if not results:
             return ""
-        best = max(self.results, key=lambda result: result["speedup"])
-        mean = geometric_mean([result["speedup"] for result in self.results])
+        best = max(results, key=lambda result: result["speedup"])
+        mean = geometric_mean([result["speedup"] for result in results])
         return f"mean {mean:.3f}, best {best['speedup']:.2f} ({best['name']})"
 
     def summary(self):
-        lines = []
-        for result in sorted(self.results, key=lambda result: -result["speedup"]):
+        lines, results = [], self.found()
+        for result in sorted(results, key=lambda result: -result["speedup"]):
             state = "" if result["complete"] else ", not complete"
             if result["plan"] != result["default_plan"]:
                 lines.append(f"{result['speedup']:6.3f}  {result['name']}, length {result['length']}, "
                              f"{where(result)}: {result['seconds'][0] * 1e3:.4g} ms{state}")
-        for result in self.results:
+        for result in results:
             lines += [f"rejected, {tried['outcome']}: {result['name']}, length {result['length']}: {tried['plan']} ({tried['reason']})"
                       for tried in result["tried"] if tried["outcome"] != "ok"]
-        lines += [f"failed: {failure}" for failure in self.failures]
-        speedups = [result["speedup"] for result in self.results]
-        complete = sum(result["complete"] for result in self.results)
-        lines.append(f"{len(self.results)} layers and lengths in {self.seconds:.1f} s, {complete} complete, "
-                     f"{len(self.left_out)} left out; {geometric_mean(speedups):.3f} times as fast in the geometric mean")
-        if self.interrupted or self.left_out:
+        lines += [f"failed: {failure}" for failure in self.failed()]
+        speedups = [result["speedup"] for result in results]
+        complete = sum(result["complete"] for result in results)
+        left_out = sum(not found for found in self.results.values())
+        lines.append(f"{len(results)} layers and lengths in {self.seconds:.1f} s, {complete} complete, "
+                     f"{left_out} left out; {geometric_mean(speedups):.3f} times as fast in the geometric mean")
+        if self.interrupted or complete < len(results) or left_out:
             lines.append("go on with --resume")
         return "\n".join(lines)

@@ -16,6 +16,7 @@ from command import COMMAND, LAYER
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "autotune"
 FEW = ["--candidates", 3, "--threads", 1]
+VISITS = 3  # that are made of each layer
 
 
 class Structure(HTMLParser):
@@ -54,6 +55,10 @@ class AutotuneTest(CacheTest):
         lines = b"".join(path.read_bytes() for path in sorted(folder.glob("*.choices.jsonl")))
         return [json.loads(line) for line in lines.splitlines()]
 
+    def tuned(self, cache=None):
+        """Output channels and lengths that were decided on."""
+        return sorted({(choice["layer"]["out_channels"], choice["length"]) for choice in self.choices(cache)})
+
 
 class Autotune(AutotuneTest):
     def test_a_folder_of_specs(self):
@@ -77,7 +82,7 @@ class Autotune(AutotuneTest):
                 "model": "Other", "layer": "up", "typical_input_lengths": [9]}])
         page = self.folder / "report.html"
         self.autotune(layers, "--core", "--report", page)
-        self.assertEqual(sorted(choice["length"] for choice in self.choices()), [12, 40])
+        self.assertEqual({choice["length"] for choice in self.choices()}, {12, 40})
         self.assertEqual({choice["layer"]["prologue"]["negative_slope"] for choice in self.choices()}, {0.1})
         self.assertIn("Small &lt;net&gt; up", page.read_text())
 
@@ -86,7 +91,16 @@ class Autotune(AutotuneTest):
         self.autotune(layers, "--lengths", 20)
         text = self.autotune(layers, "--lengths", "20,30", "--resume")
         self.assertIn("4 layers and lengths", text)
-        self.assertEqual(len(self.choices()), 4)
+        self.assertEqual(self.tuned(), [(3, 20), (3, 30), (4, 20), (4, 30)])
+        for length in 20, 30:
+            self.assertEqual(sum(choice["length"] == length for choice in self.choices()), 2 * VISITS)
+
+    def test_each_visit_adds_rounds_of_another_process(self):
+        for _ in range(2):  # the second begins anew
+            self.autotune(self.layers(1), "--lengths", 20)
+        rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in self.choices()]
+        self.assertEqual(sorted(rounds), [21, 21, 42, 42, 63, 63])
+        self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), 2 * VISITS)
 
     def test_interrupted_leaves_what_was_measured_and_goes_on(self):
         layers = self.layers(40)
@@ -107,7 +121,7 @@ class Autotune(AutotuneTest):
         self.assertLess(kept, 40)
         known = sum(choice["complete"] for choice in self.choices())
         self.assertIn("40 complete, 0 left out", self.autotune(layers, "--lengths", "20", "--resume"))
-        self.assertEqual(len(self.choices()), kept + 40 - known)
+        self.assertEqual(len(self.choices()), kept + 40 * VISITS - known)
 
     def test_shards_share_the_layers_and_merge(self):
         layers = self.layers(5)
@@ -120,12 +134,12 @@ class Autotune(AutotuneTest):
         page = self.folder / "report.html"
         text = self.autotune("--merge", *shards, "--report", page, few=False)
         self.assertIn("report.html: 5 layers and lengths", text)
-        self.assertEqual(len(self.choices()), 5)
+        self.assertEqual(len(self.choices()), 5 * VISITS)
         self.autotune("--merge", *shards, few=False)
-        self.assertEqual(len(self.choices()), 5)
+        self.assertEqual(len(self.choices()), 5 * VISITS)
         # Nothing is left to do.
         self.assertIn("5 complete", self.autotune(layers, "--lengths", 20, "--resume"))
-        self.assertEqual(len(self.choices()), 5)
+        self.assertEqual(len(self.choices()), 5 * VISITS)
 
     def test_merging_leaves_out_what_is_torn(self):
         other = self.folder / "other"
@@ -133,7 +147,7 @@ class Autotune(AutotuneTest):
         paths = sorted((other / "tuning").glob("*.choices.jsonl"))
         paths[-1].write_bytes(paths[-1].read_bytes()[:-9])
         self.autotune("--merge", other, few=False)
-        self.assertEqual(len(self.choices()), 1)
+        self.assertEqual(len(self.choices()), 2 * VISITS - 1)
         for path in (self.cache / "tuning").iterdir():
             self.assertEqual(path.stat().st_mode & 0o777, 0o600)
 

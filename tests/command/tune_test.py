@@ -69,6 +69,15 @@ class Tune(TuneTest):
         (again,) = self.tune(spec, "--lengths", 50)["results"]
         self.assertIs(again["reused"], False)
 
+    def test_more_rounds_are_added_to_those_that_are_known(self):
+        spec = self.spec()
+        (first,) = self.tune(spec, "--lengths", 50, "--rounds", 21)["results"]
+        (more,) = self.tune(spec, "--lengths", 50, "--rounds", 30, "--resume")["results"]
+        self.assertEqual((first["rounds"], more["rounds"], more["complete"], more["reused"]), (21, 9, True, False))
+        self.assertIs(self.tune(spec, "--lengths", 50, "--rounds", 30, "--resume")["results"][0]["reused"], True)
+        (anew,) = self.tune(spec, "--lengths", 50, "--rounds", 21, "--resume", "--since", f"{time.time():.6f}")["results"]
+        self.assertEqual(anew["rounds"], 21)
+
     def test_interrupted_keeps_what_was_measured_and_goes_on(self):
         spec = self.spec()
         lengths = ",".join(str(20 + k) for k in range(60))
@@ -154,6 +163,8 @@ class Tune(TuneTest):
         self.assertIn("--target: cpu:z80: unknown", self.refuse(2, "tune", spec, "--target", "cpu:z80"))
         self.assertIn("--lengths", self.refuse(2, "tune", spec, "--lengths", "0"))
         self.assertIn("--threads", self.refuse(2, "tune", spec, "--threads", "0"))
+        self.assertIn("--rounds", self.refuse(2, "tune", spec, "--rounds", "0"))
+        self.assertIn("--since", self.refuse(2, "tune", spec, "--since", "yesterday"))
         self.assertIn("nothing could be kept", self.refuse(1, "tune", spec, "--cache", "off"))
         self.assertIn("nothing could be kept", self.refuse(1, "tune", spec, env=os.environ | {"UNSTRIDE_CACHE": "ro"}))
         empty = self.spec("empty.json", padding=100)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include "codegen/cpu/targets.h"
@@ -164,6 +165,20 @@ TEST_F(TunedPlans, AreThereOnceTuned) {
   EXPECT_EQ(again.results.at(0).chosen.median, report.results.at(0).chosen.median);
 }
 
+TEST_F(TunedPlans, AreTakenUpAgainForMoreRounds) {
+  const auto tune = [&](const TuneOptions& options) { return engine().tune({{spec, {20}}}, options).results.at(0); };
+  EXPECT_EQ(tune({.most_candidates = 3, .rounds = 21}).chosen.rounds, 21);
+  EXPECT_TRUE(tune({.resume = true, .most_candidates = 3, .rounds = 21}).reused);
+  const TunedLength more = tune({.resume = true, .most_candidates = 3, .rounds = 30});
+  EXPECT_FALSE(more.reused);
+  EXPECT_TRUE(more.complete);
+  EXPECT_EQ(more.chosen.rounds, 30);
+  EXPECT_EQ(more.rounds, 9);
+  // What was measured before the time that is named does not count.
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  EXPECT_EQ(tune({.resume = true, .resume_since = now.count(), .most_candidates = 3, .rounds = 21}).rounds, 21);
+}
+
 TEST_F(TunedPlans, AStoppedTuneSaysSoAndKeepsWhatItHas) {
   std::stop_source stop;
   TuneOptions options{.most_candidates = 3, .stop = stop.get_token()};
@@ -188,6 +203,7 @@ TEST_F(TunedPlans, AreNotMadeWhereNothingCanBeKept) {
   EXPECT_THROW(engine().tune({{spec, {}}}), ArgumentError);
   EXPECT_THROW(engine().tune({{spec, {0}}}), SpecError);
   EXPECT_THROW(engine().tune({{spec, {8}}}, {.budget_seconds = 0}), ArgumentError);
+  EXPECT_THROW(engine().tune({{spec, {8}}}, {.rounds = -1}), ArgumentError);
   EXPECT_FALSE(std::filesystem::exists(folder / "cache/tuning"));
 }
 

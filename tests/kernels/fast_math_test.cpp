@@ -150,18 +150,18 @@ TYPED_TEST(FastMath, OfSmallLayersIsWithinItsBound) {
 
 // One product at a time: nothing averages out. Operands just above a power of two lose most.
 TYPED_TEST(FastMath, OfOneProductIsWithinItsBound) {
-  using Element = typename TestFixture::Element;
+  using T = typename TestFixture::Element;
   LayerSpec spec = this->fast(layer(1, 1, 1, 1));
   spec.bias = false;
   for (const bool leaky : {false, true}) {
     if (leaky) spec.prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.99};
     const Kernel kernel = this->on_unit(spec);
-    LayerData<Element> data(spec, 1, 100'000);
+    LayerData<T> data(spec, 1, 100'000);
     tools::SplitMix64 random(3);
     const auto above_one = [&](double by) { return 1 + static_cast<double>(random.next() >> 40) * 0x1p-24 * by; };
     for (int round = 0; round < 20; ++round) {
-      for (auto& value : data.x) value = stored<Element>((leaky ? -1 : 1) * above_one(round % 2 == 0 ? 0x1p-6 : 1));
-      data.w = {stored<Element>(above_one(0x1p-6))};
+      for (auto& value : data.x) value = stored<T>((leaky ? -1 : 1) * above_one(round % 2 == 0 ? 0x1p-6 : 1));
+      data.w = {stored<T>(above_one(0x1p-6))};
       EXPECT_TRUE(within_bound<typename TestFixture::Unit>(data, run(kernel, data))) << describe(kernel, data);
     }
   }

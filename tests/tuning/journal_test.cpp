@@ -1,5 +1,6 @@
 #include "runtime/tuning/journal.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,6 +142,24 @@ TEST_F(JournalTest, LinesThatSayNothingAreIgnored) {
   EXPECT_TRUE(choices.find(unit(300)));
   EXPECT_EQ(choices.find(unit().layer, unit().target).size(), 2u);
   EXPECT_EQ(read_samples(place()).size(), 1u);
+}
+
+TEST_F(JournalTest, OnlyTunersThatBeganSinceThenAreRead) {
+  {
+    Journal journal(place());
+    journal.add(choice());
+    journal.add(unit(), {.plan = "p", .seconds = {1}});
+  }
+  for (const std::string_view suffix : {choices_suffix, samples_suffix}) {
+    const fs::path file = files(suffix).at(0);
+    fs::rename(file, file.parent_path() / fmt::format("other-host-7-{:x}{}", 2000 * 1'000'000'000LL, suffix));
+  }
+  EXPECT_EQ(read_samples(place(), 2000).size(), 1u);
+  EXPECT_FALSE(Choices(place(), 2000).empty());
+  EXPECT_TRUE(read_samples(place(), 2001).empty());
+  EXPECT_TRUE(Choices(place(), 2001).empty());
+  Journal(place()).add(choice());
+  EXPECT_FALSE(Choices(place(), 2001).empty());
 }
 
 TEST_F(JournalTest, AFolderThatIsNotThereHoldsNothing) {

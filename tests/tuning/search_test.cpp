@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "simulated.h"
 
@@ -37,6 +38,10 @@ struct Session {
   double took = 0;
 };
 
+void exactly(Session& session, int rounds) {
+  session.options.last_rounds = session.options.most_rounds = rounds;
+}
+
 TEST(Search, FindsThePlanThatTheModelRanksSeventh) {
   Session session(forty_plans(), {.spread = 0.02, .drift = 0.2, .spikes = 0.02});
   const SearchResult result = session.run();
@@ -58,9 +63,9 @@ TEST(Search, TheDefaultCompetesToTheEnd) {
   EXPECT_NEAR(result.default_.time.median / result.chosen.time.median, 5 / 0.8, 1e-6);
 }
 
-TEST(Search, TheDefaultStaysWhereNothingIsFasterByMoreThanTwoPercent) {
+TEST(Search, TheDefaultStaysWhereNothingIsFasterByMoreThanOnePercent) {
   std::vector<SimulatedPlan> plans = forty_plans();
-  plans[7].seconds = 0.985e-3;
+  plans[7].seconds = 0.992e-3;
   Session session(plans);
   const SearchResult result = session.run();
   EXPECT_TRUE(result.complete);
@@ -136,7 +141,7 @@ TEST(Search, AStopKeepsEverythingMeasuredSoFar) {
 }
 
 TEST(Search, ResumedEndsAsUninterrupted) {
-  const Noise noise{.spread = 0.01, .drift = 0.1};
+  const Noise noise{.spread = 0.003, .drift = 0.1};  // little enough that no more rounds are needed by chance
   Session whole(forty_plans(), noise);
   const SearchResult expected = whole.run();
   for (const int stop_after : {30, 100, 300, 500, 700}) {
@@ -152,6 +157,29 @@ TEST(Search, ResumedEndsAsUninterrupted) {
     EXPECT_LE(first.took + second.took, 1.05 * whole.took + 40 * 2 * 0.023) << stop_after;  // and plans built again
     EXPECT_EQ(result.measured_rounds + result.reused_rounds, expected.measured_rounds) << stop_after;
   }
+}
+
+TEST(Search, MoreRoundsGoToTheLastPlansOfAnEarlierSearch) {
+  const Noise noise{.spread = 0.01, .drift = 0.1};
+  Session first(forty_plans(), noise);
+  exactly(first, 21);
+  const SearchResult before = first.run();
+  EXPECT_EQ(before.chosen.rounds, 21);
+  // Too little time for a search from the beginning does not leave plans out.
+  Session second(forty_plans(), noise);
+  exactly(second, 42);
+  second.options.seconds = 0.5 * first.took;
+  const SearchResult after = second.run(first.history());
+  EXPECT_TRUE(after.complete);
+  EXPECT_EQ(after.chosen.rounds, 42);
+  EXPECT_EQ(after.measured_rounds, 21);
+  const auto last_plans = [](const SearchResult& result) {
+    std::set<std::string> plans;
+    for (const Tried& tried : result.tried)
+      if (tried.rung == result.chosen.rung) plans.insert(tried.plan);
+    return plans;
+  };
+  EXPECT_EQ(last_plans(after), last_plans(before));
 }
 
 TEST(Search, WhatIsAllKnownIsNotMeasuredAgain) {
@@ -196,11 +224,22 @@ TEST(Search, TiesGoToTheFixedOrderWhateverTheNoise) {
     plans.push_back({.plan = "a " + std::to_string(i), .seconds = 1.1e-3 + 1e-5 * i, .predicted = 1.5});
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     Session session(plans, {.spread = 0.01, .drift = 0.2, .spikes = 0.03, .seed = seed});
+    exactly(session, 63);  // what scripts/autotune comes to
     EXPECT_EQ(session.run().plan, "a 2") << seed;
   }
 }
 
-TEST(Search, TwoTunesAgreeWithinThreePercentUnderNoise) {
+// Few rounds cannot tell a plan from the next, and the model ranks the fastest last.
+TEST(Search, TheFastestIsNotLostAmongItsEquals) {
+  std::vector<SimulatedPlan> plans;
+  for (int i = 0; i < 32; ++i)
+    plans.push_back(
+        {.plan = "a " + std::to_string(i), .seconds = 1e-3 * (1.031 - 0.001 * i), .predicted = 1 + 0.01 * i});
+  Session session(plans, {.spread = 0.003});
+  EXPECT_LE(session.run().chosen.time.median, 1.012e-3);
+}
+
+TEST(Search, TwoTunesAgreeWithinTwoPercentUnderNoise) {
   std::mt19937_64 random(7);
   for (int layer = 0; layer < 30; ++layer) {
     std::vector<SimulatedPlan> plans = forty_plans();
@@ -214,7 +253,7 @@ TEST(Search, TwoTunesAgreeWithinThreePercentUnderNoise) {
       Session session(plans, {.spread = 0.02, .drift = 0.2, .spikes = 0.02, .seed = 100 * seed + layer});
       chosen.push_back(true_time(session.run().plan));
     }
-    EXPECT_LT(std::max(chosen[0], chosen[1]) / std::min(chosen[0], chosen[1]), 1.03) << layer;
+    EXPECT_LT(std::max(chosen[0], chosen[1]) / std::min(chosen[0], chosen[1]), 1.02) << layer;
   }
 }
 

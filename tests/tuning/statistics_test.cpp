@@ -39,11 +39,11 @@ TEST(MedianInterval, HoldsTheTrueMedianInNineteenOfTwentyCases) {
   EXPECT_LE(held, 1970);  // 97.3 % is what the ranks 6 and 16 of 21 give
 }
 
-TEST(Ties, AreWithinTwoPercentOrNotToBeToldApart) {
-  EXPECT_TRUE((Comparison{{1.02, 1.0195, 1.0205}}).is_tie());
-  EXPECT_TRUE((Comparison{{0.981, 0.980, 0.982}}).is_tie());
-  EXPECT_FALSE((Comparison{{1.03, 1.0295, 1.0305}}).is_tie());
-  EXPECT_FALSE((Comparison{{0.97, 0.969, 0.971}}).is_tie());
+TEST(Ties, AreWithinOnePercentOrNotToBeToldApart) {
+  EXPECT_TRUE((Comparison{{1.01, 1.0095, 1.0105}}).is_tie());
+  EXPECT_TRUE((Comparison{{0.991, 0.990, 0.992}}).is_tie());
+  EXPECT_FALSE((Comparison{{1.015, 1.0145, 1.0155}}).is_tie());
+  EXPECT_FALSE((Comparison{{0.985, 0.984, 0.986}}).is_tie());
   EXPECT_TRUE((Comparison{{1.10, 0.99, 1.15}}).is_tie());
   EXPECT_FALSE((Comparison{{1.10, 0.99, 1.15}}).is_equal());
 }

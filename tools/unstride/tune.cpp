@@ -25,9 +25,10 @@ struct Arguments {
   std::vector<std::int64_t> lengths = {32, 256, 2048};
   std::vector<int> threads;
   std::string target = "cpu";
-  double budget_seconds = 600;
-  std::optional<std::int64_t> candidates;
+  double budget_seconds = 1200;
+  std::optional<std::int64_t> candidates, rounds;
   bool cold = false, resume = false;
+  double since = 0;
 };
 
 // "90", "90s", "10m", "1.5h"
@@ -111,7 +112,9 @@ TuneOptions tune_options(const Arguments& arguments, double budget, const Interr
                       .budget_seconds = budget,
                       .cold = arguments.cold,
                       .resume = arguments.resume,
+                      .resume_since = arguments.since,
                       .most_candidates = arguments.candidates.value_or(TuneOptions().most_candidates),
+                      .rounds = static_cast<int>(arguments.rounds.value_or(0)),
                       .stop = interruption.token()};
   options.progress = [&progress](const TuneProgress& at) {
     constexpr double steps = 1000;
@@ -208,12 +211,18 @@ Subcommand add_tune(CLI::App& root) {
       ->capture_default_str();
   app->add_option_function<std::string>(
          "--budget", [arguments](const std::string& text) { arguments->budget_seconds = parse_duration(text); },
-         "time for all of it: 90s, 10m, 1.5h; 10m if left out")
+         "time for all of it: 90s, 10m, 1.5h; 20m if left out")
       ->type_name("TIME");
   add_integer(*app, "--candidates", arguments->candidates, {2, 100'000},
               "most plans to measure for a length; 32 if left out");
+  add_integer(*app, "--rounds", arguments->rounds, {1, 10'000},
+              "of the last plans; 21 if left out, up to 84 while their order is unsure");
   app->add_flag("--cold", arguments->cold, "measure with the data out of the processor's caches");
-  app->add_flag("--resume", arguments->resume, "go on where an earlier tune was interrupted");
+  app->add_flag("--resume", arguments->resume, "go on where an earlier tune was interrupted, or had fewer rounds");
+  app->add_option("--since", arguments->since,
+                  "with --resume: what was measured before does not count; seconds since 1970")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
   add_cache_options(*app, arguments->cache);
   app->footer(
       "Examples:\n"
