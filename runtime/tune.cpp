@@ -8,7 +8,6 @@
 #include <future>
 #include <numeric>
 #include <optional>
-#include <ranges>
 
 #include "runtime/engine_impl.h"
 #include "runtime/tuning/journal.h"
@@ -148,13 +147,13 @@ class Tuner {
     return prepare(result.spec, result.length);
   }
 
-  // With as many rounds as are asked for, unless there was nothing to compare.
+  // Complete, and with as many rounds as are asked for, unless there was nothing to compare.
   std::optional<tuning::Choice> known(const Tunable& tunable) const {
     auto choice = choices_.find(tunable.unit);
     if (!choice || !choice->complete) return {};
-    const auto rounds = [&](const tuning::Tried& tried) { return tried.plan == choice->plan ? tried.rounds : 0; };
-    const int most = choice->tried.empty() ? 0 : std::ranges::max(choice->tried | std::views::transform(rounds));
-    if (most > 0 && most < search_options(0).last_rounds) return {};
+    const auto chosen = std::ranges::find(choice->tried, choice->plan, &tuning::Tried::plan);
+    const bool compared = chosen != choice->tried.end() && chosen->rounds > 0;
+    if (compared && chosen->rounds < search_options(0).last_rounds) return {};
     return choice;
   }
 

@@ -17,6 +17,7 @@ constexpr int first_rounds = 8;   // of the first rung; each further one has twi
 constexpr int rung_rounds = 21;   // at most, but for the last: the 95 % interval is between the 6th and the 16th
 constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
+constexpr double promising_share = 1.03;  // of the fastest's time: worth more rounds than end a search
 
 struct Entrant {
   std::string plan;
@@ -42,7 +43,7 @@ struct Costs {
   int last_rounds = 0;
 
   int rounds(int rung, std::size_t plans) const {
-    return plans <= finalists ? last_rounds : std::min(first_rounds << rung, rung_rounds);
+    return std::min(plans <= finalists ? last_rounds : first_rounds << rung, rung_rounds);
   }
   double from(int rung, std::size_t plans) const {
     double seconds = 0;
@@ -69,14 +70,10 @@ class Search {
     enter_all();
     Field field = affordable_field();
     for (int rung = 0; field.size() > 1 && !interrupted(); ++rung) {
-      const bool last = field.size() <= finalists;
       measure(rung, costs_.rounds(rung, field.size()), field);
       if (interrupted_) break;
-      if (last) {
-        for (int rounds = 2 * options_.last_rounds; rounds <= options_.most_rounds && !interrupted_ && is_unsure();
-             rounds *= 2)
-          measure(rung, rounds, field);
-        result_.complete = !interrupted_;
+      if (field.size() <= finalists) {
+        finish(rung, field);
         break;
       }
       field = better_half(field, rung + 1);
@@ -269,6 +266,27 @@ class Search {
       tried = {.plan = field[i]->plan, .rung = rung, .rounds = rounds, .time = median_interval(times_[i])};
     }
     best_ = *std::ranges::find(result_.tried, field[index_of_fastest(times_)]->plan, &Tried::plan);
+  }
+
+  // The rounds of the last rung that are asked for beyond those that end a search, or that its result needs.
+  void finish(int rung, Field& field) {
+    if (options_.last_rounds > rung_rounds) {
+      result_.complete = true;
+      field = still_promising(field);
+      measure(rung, options_.last_rounds, field);
+    }
+    for (int rounds = 2 * options_.last_rounds; rounds <= options_.most_rounds && !interrupted_ && is_unsure();
+         rounds *= 2)
+      measure(rung, rounds, field);
+    result_.complete = result_.complete || !interrupted_;
+  }
+
+  Field still_promising(const Field& field) const {
+    const std::vector<double>& fastest = times_[index_of_fastest(times_)];
+    Field result = {field.front()};
+    for (std::size_t i = 1; i < field.size(); ++i)
+      if (compare(times_[i], fastest).ratio.low <= promising_share) result.push_back(field[i]);
+    return result;
   }
 
   // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. What

@@ -40,7 +40,7 @@ class Tuner:
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
     # By when of the budget each visit ends, and what it adds to the command.
-    VISITS = [(0.6, ["--rounds", "21"]), (0.8, ["--rounds", "42", "--resume"]), (1.0, ["--rounds", "63", "--resume"])]
+    VISITS = [(0.5, ["--rounds", "21"]), (0.75, ["--rounds", "42", "--resume"]), (1.0, ["--rounds", "63", "--resume"])]
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options

@@ -180,6 +180,10 @@ TEST(Search, MoreRoundsGoToTheLastPlansOfAnEarlierSearch) {
     return plans;
   };
   EXPECT_EQ(last_plans(after), last_plans(before));
+  // "b 7" is beyond the reach of all but the default, which always competes.
+  std::set<std::string> measured;
+  for (const Sample& sample : second.recorded) measured.insert(sample.plan);
+  EXPECT_EQ(measured, (std::set<std::string>{"a 0", "b 7"}));
 }
 
 TEST(Search, WhatIsAllKnownIsNotMeasuredAgain) {
