@@ -77,15 +77,14 @@ class Tuner:
             return {"failures": [{"message": stderr.strip() or "was ended"}]}
 
     def visit(self, index, layer, seconds, of_visit):
-        """What an earlier visit found stays where this one finds nothing; it is then not complete."""
+        """What an earlier visit found stays where this one finds nothing."""
         report = {"failures": []}
         if not self.interrupted and seconds > 0:
             report = self.tune(layer, seconds, of_visit)
         for length in layer.lengths:
-            known = self.results.setdefault((index, length), [])
             found = [result | {"name": layer.name} for result in report.get("results", [])
                      if result["length"] == length and "error" not in result]
-            self.results[index, length] = found or [result | {"complete": False} for result in known]
+            self.results[index, length] = found or self.results.get((index, length), [])
         missing = not all(self.results[index, length] for length in layer.lengths)
         self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]
                                 if missing and not self.interrupted]
