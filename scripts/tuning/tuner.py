@@ -39,8 +39,8 @@ class Tuner:
 
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
-    # By when of the budget each visit ends, and what it adds to the command.
-    VISITS = [(0.5, ["--rounds", "21"]), (0.75, ["--rounds", "42", "--resume"]), (1.0, ["--rounds", "63", "--resume"])]
+    # By when of the budget each visit ends, and how many rounds the last plans have then.
+    VISITS = [(0.5, 21), (0.75, 42), (1.0, 63)]
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options
@@ -48,14 +48,15 @@ class Tuner:
         self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
         self.seconds, self.since = 0, time.time()
 
-    def command(self, layer, seconds, of_visit):
+    def command(self, layer, seconds, rounds):
         arguments = self.arguments
         command = [arguments.command, "tune", "-", "--json", "--lengths", ",".join(map(str, layer.lengths)),
                    "--target", arguments.target, "--budget", f"{seconds:.3f}", *self.cache_options]
         command += ["--threads", arguments.threads] if arguments.threads else []
         command += ["--candidates", arguments.candidates] if arguments.candidates else []
-        command += [option for option, wanted in [("--cold", arguments.cold), ("--resume", arguments.resume)] if wanted]
-        command += [option for option in of_visit if option not in command]
+        command += ["--cold"] if arguments.cold else []
+        # A visit goes on where the one before it ended, and without --resume nothing older counts.
+        command += ["--rounds", rounds, "--resume"]
         command += [] if arguments.resume else ["--since", f"{self.since:.6f}"]
         return list(map(str, command))
 
@@ -65,9 +66,9 @@ class Tuner:
         if self.child:
             self.child.send_signal(number)
 
-    def tune(self, layer, seconds, of_visit):
+    def tune(self, layer, seconds, rounds):
         # In a session of its own: a terminal's SIGINT reaches it once, through this process.
-        self.child = subprocess.Popen(self.command(layer, seconds, of_visit), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(self.command(layer, seconds, rounds), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
         stdout, stderr = self.child.communicate(json.dumps(layer.spec))
         self.child = None
@@ -76,11 +77,11 @@ class Tuner:
         except ValueError:
             return {"failures": [{"message": stderr.strip() or "was ended"}]}
 
-    def visit(self, index, layer, seconds, of_visit):
+    def visit(self, index, layer, seconds, rounds):
         """What an earlier visit found stays where this one finds nothing."""
         report = {"failures": []}
         if not self.interrupted and seconds > 0:
-            report = self.tune(layer, seconds, of_visit)
+            report = self.tune(layer, seconds, rounds)
         for length in layer.lengths:
             found = [result | {"name": layer.name} for result in report.get("results", [])
                      if result["length"] == length and "error" not in result]
@@ -93,12 +94,12 @@ class Tuner:
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
-            for ends_by, of_visit in self.VISITS:
+            for ends_by, rounds in self.VISITS:
                 for index, layer in enumerate(layers):
                     progress.what = layer.name
                     left = ends_by * self.arguments.budget - (time.monotonic() - start)
                     share = left / (len(layers) - index) if left >= self.LEAST_SECONDS else 0
-                    self.visit(index, layer, share, of_visit)
+                    self.visit(index, layer, share, rounds)
                     progress.done += 1
                     progress.best = self.best()
         finally:

@@ -97,7 +97,7 @@ class Autotune(AutotuneTest):
 
     def test_each_visit_adds_rounds_of_another_process(self):
         for _ in range(2):  # the second begins anew
-            self.autotune(self.layers(1), "--lengths", 20)
+            self.autotune(self.layers(1), "--lengths", 21)
         rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in self.choices()]
         self.assertEqual(sorted(rounds), [21, 21, 42, 42, 63, 63])
         self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), 2 * VISITS)
