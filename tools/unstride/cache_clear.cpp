@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_options.h"
 #include "tools/unstride/cache_subcommands.h"
@@ -37,7 +38,7 @@ Outcome clear(const Arguments& arguments) {
   const std::int64_t removed = engine.cache_clear();
 
   Outcome outcome;
-  outcome.json = {{"directory", stats.directory}, {"removed", removed}};
+  outcome.json() = {{"directory", stats.directory}, {"removed", removed}};
   outcome.text = fmt::format("{}: {} removed\n", stats.directory, removed);
   return outcome;
 }

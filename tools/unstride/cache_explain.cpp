@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_options.h"
 #include "tools/unstride/cache_subcommands.h"
@@ -60,13 +61,13 @@ Outcome explain(const Arguments& arguments) {
 
   Outcome outcome;
   outcome.failures = std::move(input.failures);
-  outcome.json["target"] = arguments.target;
-  outcome.json["explanations"] = Json::array();
+  outcome.json()["target"] = arguments.target;
+  outcome.json()["explanations"] = Json::array();
   for (const NamedSpec& named : input.specs) {
     try {
       const CacheExplanation explanation =
           engine.explain(named.spec, {.target = arguments.target, .plan = arguments.plan});
-      outcome.json["explanations"].push_back(to_report(named, explanation));
+      outcome.json()["explanations"].push_back(to_report(named, explanation));
       outcome.text += to_text(named, explanation);
     } catch (...) {
       outcome.failures.push_back(failure_from(std::current_exception(), named.source));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tools/support/output_file.h"
@@ -45,7 +46,7 @@ Outcome extract(const Arguments& arguments, bool json) {
   std::string code = engine.cache_extract(key);
 
   Outcome outcome;
-  outcome.json = {{"key", key}, {"bytes", code.size()}, {"file", arguments.file}};
+  outcome.json() = {{"key", key}, {"bytes", code.size()}, {"file", arguments.file}};
   if (arguments.file.empty()) {
     outcome.text = std::move(code);
   } else {

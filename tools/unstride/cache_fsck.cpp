@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_options.h"
 #include "tools/unstride/cache_subcommands.h"
@@ -20,7 +21,7 @@ Outcome check(const Arguments& arguments) {
   const CacheCheck check = engine.cache_check(arguments.remove);
 
   Outcome outcome;
-  outcome.json = {
+  outcome.json() = {
       {"checked", check.checked}, {"bytes", check.bytes}, {"corrupt", check.corrupt}, {"removed", check.removed}};
   outcome.text = fmt::format("{} with {} checked, {} corrupt, {} removed\n", count_text(check.checked, "file"),
                              size_text(check.bytes), check.corrupt.size(), check.removed);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "tools/unstride/cache_options.h"
@@ -53,10 +54,10 @@ Outcome list(const CacheArguments& arguments) {
     return std::tie(b.last_used, a.where, a.key) < std::tie(a.last_used, b.where, b.key);
   });
   Outcome outcome;
-  outcome.json["entries"] = Json::array();
+  outcome.json()["entries"] = Json::array();
   std::vector<Row> rows;
   for (const CacheEntry& entry : entries) {
-    outcome.json["entries"].push_back(to_report(entry));
+    outcome.json()["entries"].push_back(to_report(entry));
     const EntryText text = entry_text(entry);
     rows.push_back({entry.key.substr(0, key_prefix), size_text(entry.bytes), time_text(entry.last_used), text.target,
                     text.plan, text.layer, entry.where});

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_options.h"
 #include "tools/unstride/cache_subcommands.h"
@@ -45,11 +46,11 @@ Outcome prune(const Arguments& arguments) {
   const CacheStats after = engine.cache_stats();
 
   Outcome outcome;
-  outcome.json = {{"directory", after.directory},
-                  {"removed", removed},
-                  {"removed_bytes", before.bytes - after.bytes},
-                  {"entries", after.entries},
-                  {"bytes", after.bytes}};
+  outcome.json() = {{"directory", after.directory},
+                    {"removed", removed},
+                    {"removed_bytes", before.bytes - after.bytes},
+                    {"entries", after.entries},
+                    {"bytes", after.bytes}};
   outcome.text =
       fmt::format("{}: {} removed, {} left with {}\n", after.directory, removed, after.entries, size_text(after.bytes));
   return outcome;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_options.h"
 #include "tools/unstride/cache_subcommands.h"
@@ -15,14 +16,14 @@ Outcome stats(const CacheArguments& arguments) {
   const CacheStats stats = engine.cache_stats();
 
   Outcome outcome;
-  outcome.json = {{"directory", stats.directory.empty() ? Json(nullptr) : Json(stats.directory)},
-                  {"mode", name(stats.mode)},
-                  {"entries", stats.entries},
-                  {"bytes", stats.bytes},
-                  {"temp_files", stats.temp_files},
-                  {"max_entries", stats.max_entries},
-                  {"max_bytes", stats.max_bytes},
-                  {"bundles", Json::array()}};
+  outcome.json() = {{"directory", stats.directory.empty() ? Json(nullptr) : Json(stats.directory)},
+                    {"mode", name(stats.mode)},
+                    {"entries", stats.entries},
+                    {"bytes", stats.bytes},
+                    {"temp_files", stats.temp_files},
+                    {"max_entries", stats.max_entries},
+                    {"max_bytes", stats.max_bytes},
+                    {"bundles", Json::array()}};
   const bool has_directory = !stats.directory.empty();
   outcome.text = fmt::format("folder   {}\nmode     {}\n", has_directory ? stats.directory : "none", name(stats.mode));
   if (has_directory) {
@@ -31,7 +32,7 @@ Outcome stats(const CacheArguments& arguments) {
     if (stats.temp_files > 0) outcome.text += fmt::format("unfinished files  {}\n", stats.temp_files);
   }
   for (const CacheStats::Bundle& bundle : stats.bundles) {
-    outcome.json["bundles"].push_back({{"path", bundle.path}, {"entries", bundle.entries}});
+    outcome.json()["bundles"].push_back({{"path", bundle.path}, {"entries", bundle.entries}});
     outcome.text += fmt::format("bundle   {}: {} entries\n", bundle.path, bundle.entries);
   }
   return outcome;

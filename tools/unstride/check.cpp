@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/options.h"
 #include "tools/unstride/spec_input.h"
@@ -19,7 +20,7 @@ Outcome check(const Arguments& arguments) {
   SpecInput input = read_specs(arguments.specs);
   Outcome outcome;
   outcome.failures = std::move(input.failures);
-  outcome.json["specs"] = Json::array();
+  outcome.json()["specs"] = Json::array();
   for (const NamedSpec& named : input.specs) {
     try {
       Json entry = {{"source", named.source}, {"spec", Json::parse(to_json(named.spec))}};
@@ -29,7 +30,7 @@ Outcome check(const Arguments& arguments) {
         entry["output_length"] = length;
         text += fmt::format("output length {}\n", length);
       }
-      outcome.json["specs"].push_back(std::move(entry));
+      outcome.json()["specs"].push_back(std::move(entry));
       outcome.text += text;
     } catch (const SpecError&) {  // no output of that length
       outcome.failures.push_back(failure_from(std::current_exception(), named.source));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/support/output_file.h"
 #include "tools/support/progress.h"
@@ -106,9 +107,9 @@ Outcome compile(const Arguments& arguments, bool json) {
 
   Outcome outcome;
   outcome.failures = std::move(input.failures);
-  outcome.json["target"] = arguments.target;
-  outcome.json["emit"] = product.name;
-  outcome.json["outputs"] = Json::array();
+  outcome.json()["target"] = arguments.target;
+  outcome.json()["emit"] = product.name;
+  outcome.json()["outputs"] = Json::array();
   tools::Progress progress("compile", std::ssize(input.specs));
   for (std::size_t k = 0; k < input.specs.size(); ++k) {
     const NamedSpec& named = input.specs[k];
@@ -127,7 +128,7 @@ Outcome compile(const Arguments& arguments, bool json) {
         outcome.text += made;
         entry["text"] = std::move(made);
       }
-      outcome.json["outputs"].push_back(std::move(entry));
+      outcome.json()["outputs"].push_back(std::move(entry));
     } catch (...) {
       outcome.failures.push_back(failure_from(std::current_exception(), named.source));
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "tools/unstride/cache_options.h"
@@ -81,19 +82,19 @@ Outcome info(const CacheArguments& arguments) {
   const std::vector<TargetInfo> targets = engine.targets();
 
   Outcome outcome;
-  outcome.json["version"] = version();
-  outcome.json["llvm"] = llvm_version ? Json(llvm_version) : Json(nullptr);
+  outcome.json()["version"] = version();
+  outcome.json()["llvm"] = llvm_version ? Json(llvm_version) : Json(nullptr);
   const std::optional<CudaInfo> cuda = find_cuda(engine);
-  outcome.json["cuda"] = cuda ? to_report(*cuda) : Json(nullptr);
-  outcome.json["threads"] = engine.threads();
-  outcome.json["cache"] = {{"directory", cache.directory.empty() ? Json(nullptr) : Json(cache.directory)},
-                           {"mode", name(cache.mode)}};
-  outcome.json["targets"] = Json::array();
+  outcome.json()["cuda"] = cuda ? to_report(*cuda) : Json(nullptr);
+  outcome.json()["threads"] = engine.threads();
+  outcome.json()["cache"] = {{"directory", cache.directory.empty() ? Json(nullptr) : Json(cache.directory)},
+                             {"mode", name(cache.mode)}};
+  outcome.json()["targets"] = Json::array();
   for (const TargetInfo& target : targets) {
-    outcome.json["targets"].push_back({{"name", target.name},
-                                       {"description", target.description},
-                                       {"compiles", target.compiles},
-                                       {"runs", target.runs}});
+    outcome.json()["targets"].push_back({{"name", target.name},
+                                         {"description", target.description},
+                                         {"compiles", target.compiles},
+                                         {"runs", target.runs}});
   }
 
   outcome.text = fmt::format("unstride  {}\nLLVM      {}\n", version(), llvm_version ? llvm_version : "not built in");

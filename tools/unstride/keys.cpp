@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/unstride/cache_subcommands.h"
 #include "unstride/cache.hpp"
@@ -14,7 +15,7 @@ Outcome generate(const std::string& prefix) {
   generate_signing_keys(secret_file, public_file);
 
   Outcome outcome;
-  outcome.json = {{"public_key", public_file}, {"secret_key", secret_file}};
+  outcome.json() = {{"public_key", public_file}, {"secret_key", secret_file}};
   outcome.text = fmt::format(
       "{}  to check bundles by: --trusted-key\n{}  to sign bundles with: precompile --sign; keep it to yourself\n",
       public_file, secret_file);

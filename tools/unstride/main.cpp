@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -31,9 +32,9 @@ int report(Outcome outcome, bool json) {
         {{"source", or_null(failure.source)}, {"field", or_null(failure.field)}, {"message", failure.message}});
   }
   if (json) {
-    outcome.json["failures"] = std::move(failures);
+    outcome.json()["failures"] = std::move(failures);
     // File names and messages may hold bytes that are not UTF-8.
-    outcome.text = outcome.json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    outcome.text = outcome.json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
   if (!write_stdout(outcome.text)) status = std::max<int>(status, work_failed);
   return status;

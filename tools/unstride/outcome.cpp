@@ -1,6 +1,7 @@
 #include "tools/unstride/outcome.h"
 
 #include <new>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -24,5 +25,9 @@ Failure failure_from(std::exception_ptr exception, std::string source) {
     return failure(e.what(), work_failed);
   }
 }
+
+Outcome::Outcome() : json_(std::make_unique<Json>(Json::object())) {}
+Outcome::Outcome(Outcome&&) noexcept = default;
+Outcome::~Outcome() = default;
 
 }  // namespace unstride::command

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <exception>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,18 @@ struct Failure {
 /// A caught exception as a failure: a bad spec or argument is wrong usage, anything else is failed work.
 Failure failure_from(std::exception_ptr exception, std::string source = {});
 
-struct Outcome {
-  Json json = Json::object();     ///< what --json prints; main adds "failures"
-  std::string text;               ///< what is printed otherwise
-  std::vector<Failure> failures;  ///< printed on standard error; the worst decides the exit status
+class Outcome {
+ public:
+  Outcome();
+  Outcome(Outcome&&) noexcept;
+  ~Outcome();
+
+  Json& json() { return *json_; }  ///< what --json prints, an object; main adds "failures"
+  std::string text;                ///< what is printed otherwise
+  std::vector<Failure> failures;   ///< printed on standard error; the worst decides the exit status
+
+ private:
+  std::unique_ptr<Json> json_;
 };
 
 }  // namespace unstride::command

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -116,7 +117,7 @@ Json to_report(const Item& item) {
 // Everything or nothing: who takes a bundle along counts on all of it.
 void write_bundle(const Arguments& arguments, const BundleBuilder& bundle, const std::string& secret_key,
                   Outcome& outcome) {
-  Json& report = outcome.json["bundle"];
+  Json& report = outcome.json()["bundle"];
   report = {{"path", arguments.bundle}, {"written", false}, {"entries", bundle.entries()}};
   if (!outcome.failures.empty()) {
     outcome.failures.push_back(
@@ -154,12 +155,12 @@ void report_items(const std::vector<Item>& items, double seconds, const Argument
   const auto compiled = std::ranges::count_if(items, &Item::is_compiled);
   const auto hits = std::ranges::count_if(items, &Item::is_hit);
   const auto failed = std::ssize(items) - compiled - hits;
-  outcome.json["targets"] = arguments.targets;
-  outcome.json["compiled"] = compiled;
-  outcome.json["hits"] = hits;
-  outcome.json["failed"] = failed;
-  outcome.json["seconds"] = seconds;
-  outcome.json["items"] = std::move(reports);
+  outcome.json()["targets"] = arguments.targets;
+  outcome.json()["compiled"] = compiled;
+  outcome.json()["hits"] = hits;
+  outcome.json()["failed"] = failed;
+  outcome.json()["seconds"] = seconds;
+  outcome.json()["items"] = std::move(reports);
   outcome.text = fmt::format("{} for {}: {} compiled, {} in the cache already, {} failed, {:.2f} s\n",
                              count_text(std::ssize(items), "kernel"), fmt::join(arguments.targets, ", "), compiled,
                              hits, failed, seconds);
@@ -193,9 +194,9 @@ Outcome precompile(const Arguments& arguments) {
   outcome.failures = std::move(input.failures);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   report_items(items, elapsed.count(), arguments, outcome);
-  outcome.json["threads"] = engine.threads();
-  outcome.json["directory"] = directory.empty() ? Json(nullptr) : Json(directory);
-  outcome.json["bundle"] = nullptr;
+  outcome.json()["threads"] = engine.threads();
+  outcome.json()["directory"] = directory.empty() ? Json(nullptr) : Json(directory);
+  outcome.json()["bundle"] = nullptr;
   outcome.text += fmt::format("cache   {}\n", directory.empty() ? "none" : directory);
   if (!arguments.bundle.empty()) write_bundle(arguments, bundle, secret_key, outcome);
   return outcome;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "tools/support/npy.h"
@@ -219,7 +220,7 @@ Outcome run(Arguments arguments) {
   const LayerSpec& spec = input.specs[0].spec;
   const Result result =
       with_element(spec.dtype, [&](auto element) { return run_layer<decltype(element)>(spec, arguments); });
-  outcome.json = to_report(spec, result);
+  outcome.json() = to_report(spec, result);
   outcome.text = to_text(spec, result);
   if (result.verification && !result.verification->verified) {
     outcome.failures.push_back(

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "tools/support/progress.h"
 #include "tools/unstride/cache_options.h"
@@ -151,8 +152,8 @@ Outcome tune(const Arguments& arguments) {
   const std::vector<TuneRequest> requests = make_requests(input, arguments, outcome);
   if (!outcome.failures.empty()) return outcome;
 
-  outcome.json["target"] = arguments.target;
-  outcome.json["results"] = Json::array();
+  outcome.json()["target"] = arguments.target;
+  outcome.json()["results"] = Json::array();
   std::vector<int> thread_counts = arguments.threads;
   if (thread_counts.empty()) thread_counts = {0};
   double seconds = 0;
@@ -171,16 +172,16 @@ Outcome tune(const Arguments& arguments) {
       for (std::size_t l = 0; l < requests[s].lengths.size(); ++l) {
         const int threads = is_cuda(arguments.target) ? 0 : engine.threads();
         const Item item{&input.specs[s], threads, report.results[next++]};
-        outcome.json["results"].push_back(to_report(item, arguments.target));
+        outcome.json()["results"].push_back(to_report(item, arguments.target));
         outcome.text += to_text(item, arguments.target);
         if (!item.tuned.error.empty() && !report.stopped)
           outcome.failures.push_back(
               {item.named->source, "", fmt::format("length {}: {}", item.tuned.length, item.tuned.error), work_failed});
       }
   }
-  outcome.json["seconds"] = seconds;
-  outcome.json["budget_seconds"] = arguments.budget_seconds;
-  outcome.json["directory"] = directory;
+  outcome.json()["seconds"] = seconds;
+  outcome.json()["budget_seconds"] = arguments.budget_seconds;
+  outcome.json()["directory"] = directory;
   outcome.text += fmt::format("{:.1f} s; kept in {}\n", seconds, directory);
   if (interruption.token().stop_requested())
     outcome.failures.push_back({"", "", "interrupted; what was measured is kept, go on with --resume", work_failed});
