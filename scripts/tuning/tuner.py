@@ -78,7 +78,7 @@ class Tuner:
             return {"failures": [{"message": stderr.strip() or "was ended"}]}
 
     def visit(self, index, layer, seconds, rounds):
-        """What an earlier visit found stays where this one finds nothing."""
+        """What an earlier visit found, or failed at, stays where this one comes to nothing."""
         report = {"failures": []}
         if not self.interrupted and seconds > 0:
             report = self.tune(layer, seconds, rounds)
@@ -86,9 +86,10 @@ class Tuner:
             found = [result | {"name": layer.name} for result in report.get("results", [])
                      if result["length"] == length and "error" not in result]
             self.results[index, length] = found or self.results.get((index, length), [])
-        missing = not all(self.results[index, length] for length in layer.lengths)
-        self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]
-                                if missing and not self.interrupted]
+        if all(self.results[index, length] for length in layer.lengths):
+            self.failures.pop(index, None)
+        elif report["failures"] and not self.interrupted:
+            self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]]
 
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
