@@ -9,6 +9,7 @@
 #include <array>
 
 #include "codegen/cpu/amx.h"
+#include "codegen/cpu/interleave.h"
 #include "codegen/plan/bfloat16_parts.h"
 
 namespace unstride::cpu {
@@ -18,23 +19,6 @@ using llvm::Value;
 namespace {
 
 constexpr std::int64_t square = 16;  // columns, and pairs of channels
-
-// Lane c of row r to lane r of row c, by zipping the first half of the rows with the second, four times: each rotates
-// the eight bits of (row, lane) by one.
-Values transposed(Emitter& emit, Values rows) {
-  for (int round = 0; round < 4; ++round) {
-    Values zipped;
-    for (std::size_t i = 0; i < square / 2; ++i)
-      for (int half = 0; half < 2; ++half) {
-        std::array<int, square> mask{};
-        for (int lane = 0; lane < int{square}; ++lane)
-          mask[static_cast<std::size_t>(lane)] = lane % 2 * int{square} + half * int{square / 2} + lane / 2;
-        zipped.push_back(emit.shuffle(rows[i], rows[i + square / 2], mask));
-      }
-    rows = zipped;
-  }
-  return rows;
-}
 
 class PanelPacker {
  public:
@@ -84,9 +68,7 @@ class PanelPacker {
         if (even) row = emit.at_stored(row, x_pitch);
         Value* odd = channel + 1 < channels ? input(row, mask) : nullptr;
         if (odd) row = emit.at_stored(row, x_pitch);
-        const Values even_parts = split(even), odd_parts = split(odd);
-        for (std::size_t part = 0; part < pairs.size(); ++part)
-          pairs[part].push_back(emit.bfloat16_pair(even_parts[part], odd_parts[part]));
+        split(even, odd, pairs);
       }
       for (std::size_t part = 0; part < pairs.size(); ++part) {
         const Values columns = transposed(emit, pairs[part]);
@@ -103,17 +85,18 @@ class PanelPacker {
     return emit.activate(emit.problem.spec.prologue, emit.masked_load_input(row, mask));
   }
 
-  // The bits of bfloat16 parts in the upper halves of 32-bit lanes. Zeros for no value.
-  Values split(Value* value) {
-    auto* integers = llvm::FixedVectorType::get(emit.builder.getInt32Ty(), square);
-    if (!value) return Values(static_cast<std::size_t>(parts), llvm::Constant::getNullValue(integers));
-    Values result;
-    for (int part = 0; part < parts; ++part) {
-      result.push_back(emit.input_as_bfloat16(value));
-      if (part + 1 < parts)
-        value = emit.builder.CreateFSub(value, emit.builder.CreateBitCast(result.back(), emit.vector));
+  // Appends both channels' bfloat16 parts, side by side. No value: zeros.
+  void split(Value* even, Value* odd, std::vector<Values>& pairs) {
+    auto& b = emit.builder;
+    if (!odd) odd = llvm::Constant::getNullValue(emit.vector);
+    if (!even) even = odd;
+    for (std::size_t part = 0; part < pairs.size(); ++part) {
+      Value* pair = emit.bfloat16_pair(even, odd);
+      pairs[part].push_back(pair);
+      if (part + 1 == pairs.size()) break;
+      even = b.CreateFSub(even, b.CreateBitCast(b.CreateShl(pair, 16), emit.vector));
+      odd = b.CreateFSub(odd, b.CreateBitCast(b.CreateAnd(pair, 0xffff0000), emit.vector));
     }
-    return result;
   }
 
   Emitter& emit;

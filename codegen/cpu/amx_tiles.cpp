@@ -3,8 +3,8 @@
 //   sums[16 columns][16 rows] += inputs[16 columns][32 channels] * weights[16 pairs of channels][16 rows][2]
 //
 // Inputs of one column lie side by side (amx_panel.cpp), so a tap is an offset of whole cache lines; weights lie as the
-// product reads them (runtime/cpu/pack_parts.cpp). Sums leave their registers through memory, to be activated, rounded
-// and stored.
+// product reads them (runtime/cpu/pack_parts.cpp). Sums leave their registers through memory. Those of a whole tile
+// wait there until the next tile makes outputs of them between its products, which leave the vector units idle.
 //
 // The instructions are asked for by register number: LLVM neither allocates nor moves these registers.
 #include <llvm/IR/Constants.h>
@@ -15,9 +15,10 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <utility>
 
 #include "codegen/cpu/amx.h"
+#include "codegen/cpu/amx_outputs.h"
 #include "codegen/cpu/tile.h"
 #include "codegen/plan/bfloat16_parts.h"
 #include "support/checked_math.h"
@@ -30,7 +31,70 @@ namespace {
 
 constexpr std::int64_t size = plan::AmxTiles::size;
 constexpr std::int64_t register_elements = 256;  // 1 KiB, in elements of the sums
-constexpr std::int64_t line_elements = 16;
+constexpr std::int64_t line_elements = plan::AmxTiles::line_elements, line_bytes = 64;
+
+// The stage: a line that says which tile waits, two halves for sums, of which one may be waiting while the other is
+// written, and room for outputs of another size.
+class Stage {
+ public:
+  Stage(Emitter& e, const plan::CpuPlan& plan, Value* begin) : emit(e), line(begin) {
+    const auto& tile = std::get<plan::AmxTiles>(plan.tile);
+    half = tile.rows * tile.columns * register_elements;
+  }
+
+  Value* waiting_batches() { return get(0, emit.i64_type()); }
+  Value* waiting_y() { return get(1, emit.pointer_type()); }
+  Value* waiting_sums() { return get(2, emit.pointer_type()); }
+  void set_waiting(Value* batches, Value* y, Value* sums) {
+    set(0, batches);
+    set(1, y);
+    set(2, sums);
+  }
+  void set_none_waiting() { set_waiting(emit.i64(0), line, sums(0)); }
+
+  /// The half where no sums wait.
+  Value* free_sums() {
+    return emit.builder.CreateSelect(emit.builder.CreateICmpEQ(waiting_sums(), sums(0)), sums(1), sums(0));
+  }
+  Value* outputs() { return sums(2); }
+
+ private:
+  Value* sums(std::int64_t number) { return emit.at(line, plan::AmxTiles::line_elements + number * half); }
+  Value* field(std::int64_t number) { return emit.bytes_at(line, emit.i64(number * 8)); }
+  Value* get(std::int64_t number, llvm::Type* type) { return emit.builder.CreateLoad(type, field(number)); }
+  void set(std::int64_t number, Value* value) { emit.builder.CreateStore(value, field(number)); }
+
+  Emitter& emit;
+  Value* line;
+  std::int64_t half;
+};
+
+// Makes outputs of a waiting tile's sums, a few batches at a time.
+class Finisher {
+ public:
+  Finisher(Emitter& e, const TileShape& shape) : outputs(e, shape), emit(e) {}
+
+  void begin(Stage& stage, Value* y_pitch_of_all) {
+    count = stage.waiting_batches();
+    y = stage.waiting_y();
+    sums = stage.waiting_sums();
+    y_pitch = y_pitch_of_all;
+  }
+  /// So many batches from this one on, or what there is of them; returns the next.
+  Value* some(Value* first, std::int64_t batches) { return until(first, emit.min(count, emit.add(first, batches))); }
+  void all_from(Value* first) { until(first, count); }
+
+  AmxOutputs outputs;
+
+ private:
+  Value* until(Value* first, Value* end) {
+    emit.loop(first, end, 1, [&](Value* batch) { outputs.emit_batch(batch, sums, y, y_pitch); });
+    return end;
+  }
+
+  Emitter& emit;
+  Value *count = nullptr, *y = nullptr, *sums = nullptr, *y_pitch = nullptr;
+};
 
 class AmxTile {
  public:
@@ -39,14 +103,19 @@ class AmxTile {
         shape(s),
         rows(s.run.rows / size),
         columns(s.columns / size),
-        parts(plan::bfloat16_parts(e.problem.spec.dtype)) {}
+        parts(plan::bfloat16_parts(e.problem.spec.dtype)),
+        waiting(e, s) {}
 
   llvm::Function* function() {
     llvm::Function* result = begin_tile_function(emit, shape, arguments);
+    Stage stage(emit, shape.plan, arguments.stage);
+    waiting.begin(stage, arguments.y_pitch);
+    Value* sums = stage.free_sums();
     load_sums();
-    reduce();
-    store_sums();
-    emit.branch(arguments.last, [&] { finish(); });
+    waiting.all_from(reduce());
+    store_sums(emit.builder.CreateSelect(arguments.last, sums, arguments.accumulators));
+    stage.set_none_waiting();
+    emit.branch(arguments.last, [&] { finish(stage, sums); });
     emit.end_function();
     return result;
   }
@@ -82,124 +151,91 @@ class AmxTile {
       }
   }
 
-  void store_sums() {
-    Value* to = emit.builder.CreateSelect(arguments.last, arguments.stage, arguments.accumulators);
+  void store_sums(Value* to) {
     for (std::int64_t column = 0; column < columns; ++column)
       for (std::int64_t row = 0; row < rows; ++row)
         emit.builder.CreateIntrinsic(llvm::Intrinsic::x86_tilestored64, {},
                                      {number(sum(column, row)), kept(to, column, row), kept_pitch()});
   }
 
-  void reduce() {
-    const plan::RowRun& run = shape.run;
-    const std::int64_t tap_weights = parts.weights * run.rows * line_elements;
-    const std::int64_t tap_inputs = -emit.problem.polyphase.input_step * line_elements;
+  // Where the next tap reads, and what is next to be asked for and to be made outputs of.
+  struct Position {
+    Value *x, *weights, *ahead, *batch;
+  };
+  static Values values(const Position& p) { return {p.x, p.weights, p.ahead, p.batch}; }
+  static Position position(const Values& v) { return {v[0], v[1], v[2], v[3]}; }
+
+  // Returns the first batch of the waiting tile that is left.
+  Value* reduce() {
+    const std::int64_t block_inputs = plan::AmxTiles::channels * shape.geometry.panel_pitch;
     Value* blocks = emit.builder.CreateLShr(emit.add(arguments.channels, plan::AmxTiles::channels - 1), 5);
-    const Values from = {arguments.x, arguments.weights, arguments.ahead};
-    emit.loop(emit.i64(0), blocks, 1, from, [&](Value*, const Values& at) -> Values {
-      if (run.taps <= shape.plan.unrolled_taps) {
-        for (std::int64_t t = 0; t < run.taps; ++t)
-          tap(emit.at(at[0], t * tap_inputs), emit.at(at[1], t * tap_weights),
-              emit.bytes_at(at[2], emit.mul(arguments.ahead_tap_step, t)));
-      } else {
-        emit.loop(emit.i64(0), emit.i64(run.taps), 1, at, [&](Value*, const Values& here) -> Values {
-          tap(here[0], here[1], here[2]);
-          return {emit.at(here[0], tap_inputs), emit.at(here[1], tap_weights),
-                  emit.bytes_at(here[2], arguments.ahead_tap_step)};
-        });
-      }
-      return {emit.at(at[0], plan::AmxTiles::channels * shape.geometry.panel_pitch),
-              emit.at(at[1], run.taps * tap_weights), emit.bytes_at(at[2], arguments.ahead_channel_step)};
-    });
+    const Position begin{arguments.x, arguments.weights, arguments.ahead, emit.i64(0)};
+    return emit.loop(emit.i64(0), blocks, 1, values(begin), [&](Value*, const Values& at) -> Values {
+      Position now = position(at);
+      if (shape.run.taps <= shape.plan.unrolled_taps)
+        for (std::int64_t t = 0; t < shape.run.taps; ++t) now = tap(now);
+      else
+        now = position(emit.loop(emit.i64(0), emit.i64(shape.run.taps), 1, at,
+                                 [&](Value*, const Values& here) { return values(tap(position(here))); }));
+      now.x = emit.at(at[0], block_inputs);
+      return values(now);
+    })[3];
   }
 
-  // Lines that a tap asks for, so that a whole column block asks for all that comes next.
-  std::int64_t lines_ahead() const {
-    if (shape.plan.prefetch != plan::Prefetch::weights) return 0;
-    const std::int64_t tap_lines = parts.weights * shape.run.rows;
-    return support::ceil_div(tap_lines * shape.columns, shape.plan.column_block);
+  // Batches of the waiting tile for each tap, so that a reduction has time for them all.
+  std::int64_t batches_a_tap() const {
+    const std::int64_t channels = std::min(shape.plan.channel_block, emit.problem.in_channels());
+    const std::int64_t steps = support::ceil_div(channels, plan::AmxTiles::channels) * shape.run.taps;
+    return support::ceil_div(waiting.outputs.batches(), steps);
   }
 
-  void tap(Value* x, Value* weights, Value* ahead) {
+  Position tap(const Position& at) {
     const std::int64_t input_part = plan::AmxTiles::channels * shape.geometry.panel_pitch / parts.inputs;
     const std::int64_t weight_part = shape.run.rows * line_elements;
-    Value* pitch = emit.i64(64);
+    Value* pitch = emit.i64(line_bytes);
     int loaded_input = -1, loaded_weight = -1;
     for (const auto& product : parts.products) {
       const bool new_input = std::exchange(loaded_input, product.input) != product.input;
       const bool new_weight = std::exchange(loaded_weight, product.weight) != product.weight;
       for (std::int64_t column = 0; column < columns; ++column) {
-        if (new_input) load(input(column), emit.at(x, product.input * input_part + column * register_elements), pitch);
+        if (new_input)
+          load(input(column), emit.at(at.x, product.input * input_part + column * register_elements), pitch);
         for (std::int64_t row = 0; row < rows; ++row) {
           if (new_weight && column == 0)
-            load(weight(row), emit.at(weights, product.weight * weight_part + row * register_elements), pitch);
+            load(weight(row), emit.at(at.weights, product.weight * weight_part + row * register_elements), pitch);
           multiply_add(sum(column, row), input(column), weight(row));
         }
       }
     }
-    for (std::int64_t i = 0; i < lines_ahead(); ++i) emit.prefetch(emit.at(ahead, i * line_elements));
+    // A tap's share of what the tiles of a row ask for: large where there are few columns.
+    if (shape.plan.prefetch == plan::Prefetch::weights)
+      emit.loop(emit.i64(0), arguments.ahead_tap_step, line_bytes,
+                [&](Value* line) { emit.prefetch(emit.bytes_at(at.ahead, line)); });
+    return {emit.at(at.x, -emit.problem.polyphase.input_step * line_elements),
+            emit.at(at.weights, parts.weights * weight_part), emit.bytes_at(at.ahead, arguments.ahead_tap_step),
+            waiting.some(at.batch, batches_a_tap())};
   }
 
-  void finish() {
-    if (!pieces_join()) return finish_through_memory();
-    Value* end = emit.add(arguments.output, shape.columns * shape.run.phases);
-    Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
-                                           emit.builder.CreateICmpSLE(end, arguments.output_length));
+  void finish(Stage& stage, Value* sums) {
     emit.branch(
-        inside, [&] { finish_in_registers(); }, [&] { finish_through_memory(); });
+        waiting.outputs.possible(arguments),
+        [&] {
+          stage.set_waiting(waiting.outputs.batches_of(arguments.live_channels),
+                            emit.at_stored(arguments.y, arguments.output), sums);
+        },
+        [&] { finish_through_memory(sums, emit.problem.converts() ? stage.outputs() : sums); });
   }
 
-  // Whether the outputs of neighbouring columns follow each other, and whole columns fill a vector or the reverse.
-  bool pieces_join() const {
-    const std::int64_t phases = shape.run.phases, lanes = emit.problem.lanes;
-    return phases == emit.problem.spec.stride && (lanes % phases == 0 || phases % lanes == 0);
-  }
-
-  // A vector of outputs at a time, of one column or of several.
-  void finish_in_registers() {
-    const std::int64_t phases = shape.run.phases, lanes = emit.problem.lanes;
-    const std::int64_t piece = std::min(phases, lanes), vectors = shape.columns * phases / lanes;
-    const std::int64_t unrolled = std::gcd(vectors, std::int64_t{8});
-    emit.loop(emit.i64(0), arguments.live_channels, 1, [&](Value* channel) {
-      Value* y = emit.at_stored(arguments.y, emit.add(emit.mul(channel, arguments.y_pitch), arguments.output));
-      Value* sums = emit.at(arguments.stage, emit.mul(channel, phases));
-      emit.loop(emit.i64(0), emit.i64(vectors), unrolled, [&](Value* first) {
-        for (std::int64_t i = 0; i < unrolled; ++i) {
-          Value* output = emit.mul(emit.add(first, i), lanes);
-          Value* column = emit.builder.CreateUDiv(output, emit.i64(phases));
-          Value* from = emit.at(sums, emit.add(emit.mul(column, shape.run.rows - phases), output));
-          Value* value = emit.activate(emit.problem.spec.epilogue, joined(from, piece, lanes / piece));
-          emit.store_rounded(emit.rounded(value), emit.at_stored(y, output), false);
-        }
-      });
-    });
-  }
-
-  // A vector of so many pieces, a column of the stage apart. Halves are joined to wholes: an even number of pieces.
-  Value* joined(Value* from, std::int64_t piece, std::int64_t pieces) {
-    if (pieces == 1)
-      return emit.builder.CreateAlignedLoad(llvm::FixedVectorType::get(emit.element, static_cast<unsigned>(piece)),
-                                            from, llvm::Align(4));
-    const std::int64_t half = pieces / 2;
-    Value* low = joined(from, piece, half);
-    Value* high = joined(emit.at(from, half * shape.run.rows), piece, half);
-    std::vector<int> lanes(static_cast<std::size_t>(piece * pieces));
-    std::iota(lanes.begin(), lanes.end(), 0);
-    return emit.shuffle(low, high, lanes);
-  }
-
-  // Outputs from the sums in the stage: behind them where they are of another size, else in their place.
-  void finish_through_memory() {
+  // Tiles with few columns, or at the ends of y.
+  void finish_through_memory(Value* sums, Value* outputs) {
     const std::int64_t count = shape.run.rows * shape.columns;
     const Activation& epilogue = emit.problem.spec.epilogue;
-    Value* sums = arguments.stage;
-    Value* outputs = emit.problem.converts() ? emit.at(sums, count) : sums;
     if (emit.problem.converts() || epilogue.op != Activation::Op::none) {
       constexpr std::int64_t unrolled = 4;
       emit.loop(emit.i64(0), emit.i64(count), unrolled * emit.problem.lanes, [&](Value* e) {
         for (std::int64_t i = 0; i < unrolled; ++i) {
           Value* at = emit.add(e, i * emit.problem.lanes);
-          Value* value = emit.rounded(emit.activate(epilogue, emit.load_vector(emit.at(sums, at), true)));
+          Value* value = emit.rounded_by_unit(emit.activate(epilogue, emit.load_vector(emit.at(sums, at), true)));
           emit.store_rounded(value, emit.at_stored(outputs, at), true);
         }
       });
@@ -213,6 +249,7 @@ class AmxTile {
   const TileShape& shape;
   const std::int64_t rows, columns;  // in matrix tiles
   const plan::Bfloat16Parts parts;
+  Finisher waiting;
   TileArguments arguments;
 };
 
@@ -220,6 +257,22 @@ class AmxTile {
 
 llvm::Function* emit_amx_tile(Emitter& emit, const TileShape& shape) {
   return AmxTile(emit, shape).function();
+}
+
+llvm::Function* emit_finish_amx_tile(Emitter& emit, const TileShape& shape) {
+  const std::array types = {emit.pointer_type(), emit.i64_type()};
+  llvm::Function* function = emit.begin_function("finish", types);
+  Stage stage(emit, shape.plan, function->getArg(0));
+  Finisher waiting(emit, shape);
+  waiting.begin(stage, function->getArg(1));
+  waiting.all_from(emit.i64(0));
+  stage.set_none_waiting();
+  emit.end_function();
+  return function;
+}
+
+void emit_no_amx_tile_waits(Emitter& emit, const plan::CpuPlan& plan, Value* stage) {
+  Stage(emit, plan, stage).set_none_waiting();
 }
 
 void emit_configure_tiles(Emitter& emit) {

@@ -76,11 +76,11 @@ class Emitter {
   llvm::Value* masked_load_input(llvm::Value* pointer, llvm::Value* mask);
   /// A vector of the arithmetic, rounded to `storage`: to the nearest, ties to even.
   llvm::Value* rounded(llvm::Value* value);
-  /// The nearest bfloat16 of floats, in the upper halves of 32-bit lanes.
-  llvm::Value* nearest_bfloat16(llvm::Value* value);
-  /// The same of an input behind its prologue, or just its bits where it is one.
-  llvm::Value* input_as_bfloat16(llvm::Value* value);
-  /// Two such side by side: `even` in the lower halves.
+  /// The same of what a bfloat16 unit summed, for which numbers below 2^-126 are zeros, as they are for the unit
+  /// itself.
+  llvm::Value* rounded_by_unit(llvm::Value* value);
+  /// The nearest bfloat16 of inputs behind their prologue, side by side in 32-bit lanes: `even` in the lower halves.
+  /// For a bfloat16 unit, so that numbers below 2^-126, which are zeros to it, may become zeros.
   llvm::Value* bfloat16_pair(llvm::Value* even, llvm::Value* odd);
   /// `count` elements of y, as they are: from the stage to y.
   void copy_stored(llvm::Value* from, llvm::Value* to, std::int64_t count);
@@ -128,6 +128,7 @@ class Emitter {
 
  private:
   llvm::Value* widened(llvm::Value* value);
+  llvm::Value* nearest_bfloat16(llvm::Value* value);
 };
 
 }  // namespace unstride::cpu

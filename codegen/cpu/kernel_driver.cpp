@@ -39,7 +39,8 @@ class Driver {
       TileShape tail = whole;
       tail.columns = geometry.tail_columns;
       llvm::Function* whole_tile = tile_emitter(plan)(emit, whole);
-      tiles.push_back({whole_tile, tail.columns == whole.columns ? whole_tile : tile_emitter(plan)(emit, tail)});
+      tiles.push_back({whole_tile, tail.columns == whole.columns ? whole_tile : tile_emitter(plan)(emit, tail),
+                       plan.uses_matrix_unit() ? emit_finish_amx_tile(emit, whole) : nullptr});
     }
     emit_driver(symbol);
   }
@@ -52,6 +53,7 @@ class Driver {
 
   struct Tiles {
     llvm::Function *whole, *tail;
+    llvm::Function* finish;  // what a whole tile leaves to the next; null: nothing
   };
 
   void emit_driver(const std::string& symbol) {
@@ -70,6 +72,7 @@ class Driver {
   void emit_item(const WorkItem& item) {
     Value* first_input = emit.sub(item.column, emit.i64(problem.polyphase.reach()));
     pack_strips(item, first_input);
+    if (plan.uses_matrix_unit()) emit_no_amx_tile_waits(emit, plan, stage);
     Value* first_output = emit.sub(emit.mul(item.column, spec.stride), emit.i64(plan::grid_offset(spec)));
     if (problem.polyphase.has_bias_only_phases() && plan.strategy() != plan::ColumnLanes::name)
       fill_with_biases(item, first_output);
@@ -85,6 +88,7 @@ class Driver {
         at_run.biases = emit.at(item.biases, bias_base);
         emit_row_tile(at_run, run, tiles[i], tile, first_input, first_output);
       });
+      if (tiles[i].finish) emit.builder.CreateCall(tiles[i].finish, {stage, frame.y_pitch});
       tile_base += run.tiles();
       weight_base += run.tiles() * geometry.weights.tile_weights(run);
       bias_base += run.tiles() * run.rows;

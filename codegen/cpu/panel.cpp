@@ -29,9 +29,8 @@ Value* row_vector(Emitter& emit, const Inputs& from, Value* e, const std::functi
   };
   Value* first = channel(from.first);
   if (!from.pair) return first;
-  first = emit.input_as_bfloat16(first);
   Value* none = llvm::Constant::getNullValue(first->getType());
-  return emit.bfloat16_pair(first, from.second ? emit.input_as_bfloat16(channel(from.second)) : none);
+  return emit.bfloat16_pair(first, from.second ? channel(from.second) : none);
 }
 
 // The same of the lanes of a mask, with zeros in the others.

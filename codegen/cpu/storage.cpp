@@ -2,6 +2,7 @@
 // even, and the same bits on every target: float16 by the instructions that every level has (F16C), bfloat16, which few
 // machines round, in integers.
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
 #include "codegen/cpu/emitter.h"
 
@@ -48,7 +49,7 @@ Value* Emitter::widened(Value* value) {
   return builder.CreateFPExt(value, vector);
 }
 
-// What BFloat16(float) does (include/unstride/element.hpp), lane by lane.
+// What BFloat16(float) does (include/unstride/element.hpp), lane by lane, in the upper halves of integers.
 Value* Emitter::nearest_bfloat16(Value* value) {
   auto* integers = llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(value->getType()));
   const auto constant = [&](std::uint64_t number) { return llvm::ConstantInt::get(integers, number); };
@@ -60,14 +61,19 @@ Value* Emitter::nearest_bfloat16(Value* value) {
   return builder.CreateAnd(chosen, constant(0xffff0000));
 }
 
-Value* Emitter::input_as_bfloat16(Value* value) {
-  const bool is_one = problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op != Activation::Op::leaky_relu;
-  if (!is_one) return nearest_bfloat16(value);
-  return builder.CreateBitCast(value, llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(value->getType())));
-}
-
 Value* Emitter::bfloat16_pair(Value* even, Value* odd) {
-  return builder.CreateOr(builder.CreateLShr(even, 16), odd);
+  auto* integers = llvm::VectorType::getInteger(llvm::cast<llvm::VectorType>(vector));
+  const bool exact = problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op != Activation::Op::leaky_relu;
+  if (exact)
+    return builder.CreateOr(builder.CreateLShr(builder.CreateBitCast(even, integers), 16),
+                            builder.CreateBitCast(odd, integers));
+  Value* halves = builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_cvtne2ps2bf16_512, {}, {odd, even});
+  std::vector<int> side_by_side;
+  for (int lane = 0; lane < problem.lanes; ++lane) {
+    side_by_side.push_back(lane);
+    side_by_side.push_back(lane + problem.lanes);
+  }
+  return builder.CreateBitCast(shuffle(halves, halves, side_by_side), integers);
 }
 
 Value* Emitter::rounded(Value* value) {
@@ -76,6 +82,12 @@ Value* Emitter::rounded(Value* value) {
   if (problem.spec.dtype == DType::bfloat16)
     return builder.CreateTrunc(builder.CreateLShr(nearest_bfloat16(value), 16), type);
   return builder.CreateFPTrunc(value, type);
+}
+
+Value* Emitter::rounded_by_unit(Value* value) {
+  if (problem.spec.dtype != DType::bfloat16) return rounded(value);
+  Value* halves = builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_cvtneps2bf16_512, {}, {value});
+  return builder.CreateBitCast(halves, vector_of(storage, problem.lanes));
 }
 
 void Emitter::store_rounded(Value* value, Value* pointer, bool aligned) {

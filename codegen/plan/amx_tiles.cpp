@@ -34,10 +34,10 @@ std::vector<RowRun> runs(const CpuProblem& problem, const CpuPlan& plan) {
   return row_runs(problem, AmxTiles::size * tile_of(plan).rows, AmxTiles::size);
 }
 
-// Sums as they leave the matrix unit, and the outputs made of them.
+// A line about the tile that waits, the sums of two tiles, and outputs made of one.
 std::int64_t stage_elements(const CpuProblem& problem, const CpuPlan& plan) {
   const std::int64_t sums = AmxTiles::size * tile_of(plan).rows * tile_columns(problem, plan);
-  return problem.converts() ? 2 * sums : sums;
+  return AmxTiles::line_elements + (problem.converts() ? 3 : 2) * sums;
 }
 
 std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
@@ -92,22 +92,36 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
 }
 
 // The same with what it takes to bring from beyond the second-level cache what does not stay in it: all weights for
-// each panel, half of it while other tiles are computed where they are asked for, and for each row tile what the panel
-// is larger than most of that cache.
+// each panel, for each row tile what the panel is larger than most of that cache, and for each column tile what a
+// channel block's weights, those asked for and the panel are. Hardware's prefetching follows weights that are
+// multiplied once; the more products there are, the more asking hides.
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
+  const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t parts = bfloat16_parts(problem.spec.dtype).weights;
-  double weights = 0, tiles = 0;
-  for (const RowRun& run : runs(problem, plan)) {
-    tiles += static_cast<double>(run.tiles());
-    weights += static_cast<double>(run.tiles() * run.rows * run.taps * parts * 2) *
-               static_cast<double>(round_up(problem.in_channels(), AmxTiles::channels));
-  }
+  const auto weight_bytes = [&](const RowRun& run, std::int64_t channels) {
+    return run.rows * run.taps * parts * 2 * round_up(channels, AmxTiles::channels);
+  };
   const auto panels = static_cast<double>(ceil_div(columns, plan.column_block));
+  const std::int64_t panel_bytes = std::min(columns, plan.column_block) * column_bytes(problem);
   const std::int64_t room = problem.target.l2_bytes * 3 / 4;
-  const std::int64_t overflow = std::min(columns, plan.column_block) * column_bytes(problem) - room;
-  cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, overflow)) / 20;
-  const double weight_cycles = panels * weights / 5.5;
-  return plan.prefetch == Prefetch::weights ? 1.02 * cycles + 0.5 * weight_cycles : cycles + weight_cycles;
+  const double column_tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
+  // Bytes a cycle: a stream that the hardware follows, less well where its lines come in bunches with many products
+  // between them. Asking pays where there is time for it.
+  const double followed = parts == 1 ? 8.8 : tile_of(plan).rows == 1 ? 6.5 : 5.2;
+  const double weight_rate = asks ? followed * std::min(3.0, 0.25 + 0.35 * column_tiles) : followed;
+  for (const RowRun& run : runs(problem, plan)) {
+    const auto tiles = static_cast<double>(run.tiles());
+    const std::int64_t bytes = weight_bytes(run, problem.in_channels());
+    cycles += panels * tiles * static_cast<double>(bytes) / weight_rate;
+    cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, panel_bytes - room)) / 20;
+    const std::int64_t block_bytes = std::min(bytes, weight_bytes(run, plan.channel_block));
+    const std::int64_t overflow = block_bytes * (asks ? 2 : 1) + std::min(panel_bytes, room) - room;
+    if (column_tiles > panels)
+      cycles += (column_tiles - panels) * tiles *
+                static_cast<double>(std::clamp<std::int64_t>(overflow, 0, block_bytes)) *
+                static_cast<double>(bytes / block_bytes) / 8.8;
+  }
+  return asks ? 1.02 * cycles : cycles;
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -121,18 +135,18 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   for (const RowRun& run : runs(problem, plan)) {
     const std::int64_t row_tiles = run.rows / AmxTiles::size;
     // A product takes 16 cycles. A load of a matrix tile takes 8 from the first-level cache, where the weights of all
-    // strips are if they leave it room for the inputs that go by, and about 30 from the second; inputs are read once
+    // strips are if they leave it room for the inputs that go by, and about 24 from the second; inputs are read once
     // from there and once more for each further tap.
     const double weight_bytes = static_cast<double>(std::int64_t{2} * parts.weights * run.taps * run.rows) *
                                 static_cast<double>(std::min(plan.channel_block, problem.in_channels()));
-    const double weight_load = weight_bytes < static_cast<double>(problem.target.l1_bytes) * 0.4 ? 8 : 30;
+    const double weight_load = weight_bytes < static_cast<double>(problem.target.l1_bytes) * 0.4 ? 8 : 24;
     const auto tile_cycles = [&](std::int64_t column_tiles) {
       const double tiles = static_cast<double>(row_tiles * column_tiles);
       const double loads = static_cast<double>(parts.weights * row_tiles) * weight_load +
                            static_cast<double>(parts.inputs * column_tiles) * 16;
       const double steps = static_cast<double>(run.taps) * channel_blocks;
       const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
-      const double sums = visits * tiles * 15;
+      const double sums = visits * tiles * 50;
       const double pieces = static_cast<double>(run.channels * column_tiles * AmxTiles::size) *
                             (2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes})));
       return reduction + sums + pieces + 60;

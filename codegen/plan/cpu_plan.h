@@ -60,9 +60,10 @@ struct Depthwise {
 /// bfloat16 parts. Accumulators: [columns][rows], in its own registers.
 struct AmxTiles {
   static constexpr std::string_view name = "amx_tiles";
-  static constexpr std::int64_t size = 16;      ///< rows and columns of one matrix tile
-  static constexpr std::int64_t channels = 32;  ///< input channels of one product
-  int rows = 1;                                 ///< matrix tiles in a tile
+  static constexpr std::int64_t size = 16;           ///< rows and columns of one matrix tile
+  static constexpr std::int64_t channels = 32;       ///< input channels of one product
+  static constexpr std::int64_t line_elements = 16;  ///< of the sums, in a cache line
+  int rows = 1;                                      ///< matrix tiles in a tile
   int columns = 1;
   int tail_columns = 1;  ///< in a tile at the end of a block, where a whole one doesn't fit
 

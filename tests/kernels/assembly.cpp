@@ -1,5 +1,6 @@
 #include "tests/kernels/assembly.h"
 
+#include <algorithm>
 #include <map>
 #include <regex>
 #include <sstream>
@@ -29,9 +30,17 @@ std::vector<Loop> loops(const std::vector<std::string>& lines) {
   return result;
 }
 
-bool contains_another(const Loop& outer, const std::vector<Loop>& all) {
+bool multiplies(const std::string& line) {
+  return contains(line, "vfmadd") || contains(line, "dpbf16ps");
+}
+
+// Whether it contains another that multiplies.
+bool contains_another(const Loop& outer, const std::vector<Loop>& all, const std::vector<std::string>& lines) {
+  const auto at = [&](std::size_t line) { return lines.begin() + static_cast<std::ptrdiff_t>(line); };
   for (const Loop& inner : all)
-    if (inner.begin >= outer.begin && inner.end <= outer.end && (inner.begin != outer.begin || inner.end != outer.end))
+    if (inner.begin >= outer.begin && inner.end <= outer.end &&
+        (inner.begin != outer.begin || inner.end != outer.end) &&
+        std::any_of(at(inner.begin), at(inner.end), multiplies))
       return true;
   return false;
 }
@@ -64,14 +73,15 @@ HotLoop hottest_innermost_loop(const TileFunction& function) {
   const std::vector<Loop> all = loops(function.lines);
   HotLoop hottest;
   for (const Loop& loop : all) {
-    if (contains_another(loop, all)) continue;
+    if (contains_another(loop, all, function.lines)) continue;
     HotLoop current;
     for (std::size_t i = loop.begin; i <= loop.end; ++i) {
       const std::string& line = function.lines[i];
-      if (contains(line, "vfmadd") || contains(line, "dpbf16ps")) ++current.fmas;
+      if (multiplies(line)) ++current.fmas;
       if (contains(line, "(%rsp") || (frame && contains(line, "(%rbp"))) {
         ++current.stack_operands;
         current.example = line;
+        if (contains(line, "mm")) ++current.stack_vectors;
       }
     }
     if (current.fmas > hottest.fmas) hottest = current;

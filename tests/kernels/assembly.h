@@ -18,9 +18,10 @@ std::vector<TileFunction> tile_functions(const std::string& assembly, const std:
 struct HotLoop {
   std::int64_t fmas = 0;
   std::int64_t stack_operands = 0;
-  std::string example;  ///< an instruction with a stack operand
+  std::int64_t stack_vectors = 0;  ///< those that vectors or matrices are loaded from, or stored to
+  std::string example;             ///< an instruction with a stack operand
 };
-/// Of the loops that contain no other, the one with the most fused multiply-adds.
+/// Of the loops that contain no other with fused multiply-adds, the one that has most.
 HotLoop hottest_innermost_loop(const TileFunction& function);
 
 }  // namespace unstride::testing

@@ -1,0 +1,98 @@
+#include "codegen/cpu/amx_outputs.h"
+
+#include <llvm/IR/IRBuilder.h>
+
+#include <algorithm>
+
+#include "codegen/cpu/interleave.h"
+
+namespace unstride::cpu {
+
+using llvm::Value;
+
+namespace {
+
+// Shorter ones are copied faster by the element.
+constexpr std::int64_t shortest_piece = 4;
+
+}  // namespace
+
+AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
+    : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
+  const plan::RowRun& run = shape.run;
+  transposes_ =
+      phases_ == emit.problem.spec.stride && lanes_ % phases_ == 0 && run.channels % (lanes_ / phases_) == 0;
+  if (transposes_) channels_at_once_ = lanes_ / phases_;
+  columns_at_once_ = transposes_ ? std::max<std::int64_t>(2, channels_at_once_) : phases_ > lanes_ ? 2 : 4;
+}
+
+std::int64_t AmxOutputs::batches() const {
+  if (!transposes_ && phases_ < shortest_piece) return 0;
+  return shape_.run.channels / channels_at_once_ * (shape_.geometry.tile_columns / columns_at_once_);
+}
+
+Value* AmxOutputs::possible(const TileArguments& tile) {
+  auto& b = emit_.builder;
+  if (shape_.columns != shape_.geometry.tile_columns || batches() == 0) return b.getFalse();
+  Value* end = emit_.add(tile.output, (shape_.columns - 1) * emit_.problem.spec.stride + phases_);
+  Value* inside = b.CreateAnd(b.CreateICmpSGE(tile.output, emit_.i64(0)), b.CreateICmpSLE(end, tile.output_length));
+  Value* odd_channels = b.CreateURem(tile.live_channels, emit_.i64(channels_at_once_));
+  return b.CreateAnd(inside, b.CreateICmpEQ(odd_channels, emit_.i64(0)));
+}
+
+Value* AmxOutputs::batches_of(Value* live_channels) {
+  return emit_.builder.CreateUDiv(emit_.mul(live_channels, batches()), emit_.i64(shape_.run.channels));
+}
+
+void AmxOutputs::emit_batch(Value* index, Value* sums, Value* y, Value* y_pitch) {
+  sums_ = sums;
+  y_ = y;
+  y_pitch_ = y_pitch;
+  Value* in_a_row = emit_.i64(shape_.geometry.tile_columns / columns_at_once_);
+  Value* channel = emit_.mul(emit_.builder.CreateUDiv(index, in_a_row), channels_at_once_);
+  Value* column = emit_.mul(emit_.builder.CreateURem(index, in_a_row), columns_at_once_);
+  if (transposes_)
+    emit_block(channel, column);
+  else
+    emit_pieces(channel, column);
+}
+
+// A vector of sums holds all phases of some channels in one column: as many columns give as many vectors, each of
+// one channel.
+void AmxOutputs::emit_block(Value* channel, Value* column) {
+  Value* from = emit_.at(sums_, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
+  Value* output = emit_.mul(column, phases_);
+  for (std::int64_t done = 0; done < columns_at_once_; done += channels_at_once_) {
+    Values vectors;
+    for (std::int64_t i = 0; i < channels_at_once_; ++i)
+      vectors.push_back(emit_.load_vector(emit_.at(from, (done + i) * shape_.run.rows), true));
+    vectors = transposed(emit_, vectors);
+    for (std::int64_t i = 0; i < channels_at_once_; ++i)
+      store(vectors[static_cast<std::size_t>(i)], emit_.add(channel, i), emit_.add(output, done * phases_));
+  }
+}
+
+// What a channel has in one column lies together: some vectors, the last of them in part.
+void AmxOutputs::emit_pieces(Value* channel, Value* column) {
+  for (std::int64_t i = 0; i < columns_at_once_; ++i) {
+    Value* at = emit_.add(column, i);
+    Value* from = emit_.at(sums_, emit_.add(emit_.mul(at, shape_.run.rows), emit_.mul(channel, phases_)));
+    Value* output = emit_.mul(at, emit_.problem.spec.stride);
+    for (std::int64_t done = 0; done < phases_; done += lanes_) {
+      Value* none = emit_.i64(0);
+      Value* mask = phases_ - done >= lanes_ ? nullptr : emit_.lanes_within(none, none, emit_.i64(phases_ - done));
+      store(emit_.load_vector(emit_.at(from, done), false), channel, emit_.add(output, done), mask);
+    }
+  }
+}
+
+void AmxOutputs::store(Value* sums, Value* channel, Value* output, Value* mask) {
+  Value* value = emit_.rounded_by_unit(emit_.activate(emit_.problem.spec.epilogue, sums));
+  Value* to = emit_.at_stored(y_, emit_.add(emit_.mul(channel, y_pitch_), output));
+  if (mask)
+    emit_.masked_store_rounded(value, to, mask);
+  else
+    emit_.store_rounded(value, to, false);
+}
+
+}  // namespace unstride::cpu

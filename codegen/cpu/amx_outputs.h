@@ -1,0 +1,37 @@
+// Outputs from the sums that a tile of the matrix unit left in memory: a batch of vectors at a time, so that the next
+// tile does it between its products, which leave the vector units idle.
+#pragma once
+
+#include "codegen/cpu/tile.h"
+
+namespace unstride::cpu {
+
+class AmxOutputs {
+ public:
+  /// Of a run's whole tiles.
+  AmxOutputs(Emitter& emit, const TileShape& shape);
+
+  /// Of a tile with all its output channels. 0: pieces are too short for vectors.
+  std::int64_t batches() const;
+  /// i1: whether the outputs of a tile can be made by batches: it has all its columns, and all are inside y.
+  llvm::Value* possible(const TileArguments& tile);
+  /// Of a tile with so many output channels.
+  llvm::Value* batches_of(llvm::Value* live_channels);
+  /// sums: [column][row]; y: the output of the tile's first channel, phase and column.
+  void emit_batch(llvm::Value* index, llvm::Value* sums, llvm::Value* y, llvm::Value* y_pitch);
+
+ private:
+  void emit_block(llvm::Value* channel, llvm::Value* column);
+  void emit_pieces(llvm::Value* channel, llvm::Value* column);
+  void store(llvm::Value* sums, llvm::Value* channel, llvm::Value* output, llvm::Value* mask = nullptr);
+
+  Emitter& emit_;
+  const TileShape& shape_;
+  const std::int64_t phases_, lanes_;
+  std::int64_t channels_at_once_ = 1;
+  std::int64_t columns_at_once_;
+  bool transposes_;  // the outputs of neighbouring columns follow each other, and fill vectors
+  llvm::Value *sums_ = nullptr, *y_ = nullptr, *y_pitch_ = nullptr;
+};
+
+}  // namespace unstride::cpu
