@@ -15,8 +15,7 @@ thread_local AlignedBuffer scratch;
 
 AlignedBuffer::AlignedBuffer(std::int64_t bytes) : bytes_(bytes) {
   // Hardware prefetching ends with a page, and packed weights are read in one long stream.
-  const bool huge = bytes >= huge_page_bytes / 4;
-  if (huge) bytes = (bytes + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  const bool huge = bytes >= huge_page_bytes;
   const auto alignment = static_cast<std::align_val_t>(huge ? huge_page_bytes : 64);
   memory_ = {::operator new(static_cast<std::size_t>(bytes), alignment), Free{alignment}};
   // Advice: where it isn't taken, or huge pages are switched off, all works as well on small ones.
