@@ -34,8 +34,8 @@ std::int64_t AmxOutputs::batches() const {
 Value* AmxOutputs::possible(const TileArguments& tile) {
   auto& b = emit_.builder;
   if (shape_.columns != shape_.geometry.tile_columns || batches() == 0) return b.getFalse();
-  Value* end = emit_.add(tile.output, (shape_.columns - 1) * emit_.problem.spec.stride + phases_);
-  Value* inside = b.CreateAnd(b.CreateICmpSGE(tile.output, emit_.i64(0)), b.CreateICmpSLE(end, tile.output_length));
+  Value* outputs = emit_.i64((shape_.columns - 1) * emit_.problem.spec.stride + phases_);
+  Value* inside = emit_.inside(tile.output, outputs, tile.output_length);
   Value* odd_channels = b.CreateURem(tile.live_channels, emit_.i64(channels_at_once_));
   return b.CreateAnd(inside, b.CreateICmpEQ(odd_channels, emit_.i64(0)));
 }

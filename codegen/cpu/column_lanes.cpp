@@ -135,9 +135,7 @@ class ColumnLanesTile {
 
   void store(const Values& sums) {
     const std::int64_t count = shape.columns * polyphase.stride;
-    Value* inside =
-        emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
-                               emit.builder.CreateICmpSLE(emit.add(arguments.output, count), arguments.output_length));
+    Value* inside = emit.inside(arguments.output, emit.i64(count), arguments.output_length);
     for (std::int64_t channel = 0; channel < run.channels; ++channel) {
       Value* live = emit.builder.CreateICmpSLT(emit.i64(channel), arguments.live_channels);
       emit.branch(live, [&] {

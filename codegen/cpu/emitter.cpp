@@ -91,6 +91,9 @@ Value* Emitter::min(Value* a, Value* b) {
 Value* Emitter::max(Value* a, Value* b) {
   return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b);
 }
+Value* Emitter::inside(Value* first, Value* count, Value* length) {
+  return builder.CreateAnd(builder.CreateICmpSGE(first, i64(0)), builder.CreateICmpSLE(add(first, count), length));
+}
 
 Value* Emitter::at(Value* pointer, Value* offset) {
   return builder.CreateGEP(element, pointer, offset);

@@ -51,6 +51,8 @@ class Emitter {
   llvm::Value* mul(llvm::Value* a, std::int64_t b) { return mul(a, i64(b)); }
   llvm::Value* min(llvm::Value* a, llvm::Value* b);
   llvm::Value* max(llvm::Value* a, llvm::Value* b);
+  /// i1: whether [first, first + count) lies within [0, length).
+  llvm::Value* inside(llvm::Value* first, llvm::Value* count, llvm::Value* length);
 
   // --- memory: offsets in elements ---
   llvm::Value* at(llvm::Value* pointer, llvm::Value* offset);

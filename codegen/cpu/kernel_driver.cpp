@@ -125,10 +125,7 @@ class Driver {
   }
 
   Value* inside_input(const WorkItem& item, Value* column, Value* first_input) {
-    Value* first = emit.add(first_input, column);
-    return emit.builder.CreateAnd(
-        emit.builder.CreateICmpSGE(first, emit.i64(0)),
-        emit.builder.CreateICmpSLE(emit.add(first, strip_width(item, column)), frame.input_length));
+    return emit.inside(emit.add(first_input, column), strip_width(item, column), frame.input_length);
   }
 
   Window window_at(const WorkItem& item, Value* column, Value* packed_strip, Value* first_input) {

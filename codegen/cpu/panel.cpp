@@ -87,10 +87,8 @@ llvm::Function* emit_pack_panel(Emitter& emit, const plan::CpuPlan& plan, const 
       auto& b = emit.builder;
       Value* to = strip[0];
       Value* first = emit.add(first_input, column);
-      Value* inside =
-          b.CreateAnd(b.CreateICmpSGE(first, emit.i64(0)), b.CreateICmpSLE(emit.add(first, whole), input_length));
       emit.branch(
-          inside, [&] { copy_row(emit, to, x_row, first, whole); },
+          emit.inside(first, emit.i64(whole), input_length), [&] { copy_row(emit, to, x_row, first, whole); },
           [&] {
             Value* width = emit.add(emit.sub(columns, column), reach + geometry.overhang + lanes - 1);
             width = b.CreateAnd(emit.min(width, emit.i64(whole)), emit.i64(-std::int64_t{lanes}));

@@ -20,9 +20,7 @@ void store_staged_tile(Emitter& emit, const TileShape& shape, const TileArgument
   const plan::RowRun& run = shape.run;
   const std::int64_t stride = emit.problem.spec.stride;
   Value* last_column = emit.mul(emit.sub(columns, emit.i64(1)), stride);
-  Value* end = emit.add(emit.add(arguments.output, last_column), run.phases);
-  Value* inside = emit.builder.CreateAnd(emit.builder.CreateICmpSGE(arguments.output, emit.i64(0)),
-                                         emit.builder.CreateICmpSLE(end, arguments.output_length));
+  Value* inside = emit.inside(arguments.output, emit.add(last_column, run.phases), arguments.output_length);
   const auto rows_of = [&](Value* channel, Value* column) {
     return emit.at_stored(arguments.stage, emit.add(emit.mul(channel, run.phases), emit.mul(column, run.rows)));
   };

@@ -108,7 +108,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double input_loads = window_count * vectors;
       const double weight_loads = static_cast<double>(phases * tile.channels);
       const double loading = (2 * input_loads + weight_loads) / 2;
-      cycles += std::max({4.0, fmas / 2, loading, (fmas + input_loads + weight_loads + 2) / 6}) + 0.1 * loading;
+      // An accumulator takes four cycles before its next use, and nothing hides a delay where they are so few.
+      cycles += std::max({5.0, fmas / 2, loading, (fmas + input_loads + weight_loads + 2) / 6}) + 0.1 * loading;
     }
     const double stored = static_cast<double>(tile.channels * vectors) *
                           (interleave_shuffles(problem.spec.stride) + 2.0 * static_cast<double>(problem.spec.stride));
