@@ -73,6 +73,11 @@ void add_peer_options(CLI::App& app, PeerOptions& options) {
   app.add_option("--budget", options.budget_seconds, "start no further case after so many seconds")
       ->check(CLI::PositiveNumber)
       ->group(group);
+  app.add_option("--patience", options.patience_seconds,
+                 "wait so long for a sample that no other tenant of the processors disturbs, then take it all the same")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Cases of `peers`")
+      ->capture_default_str();
   app.add_option("--peer-rounds", options.rounds, "timed rounds of each case")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()

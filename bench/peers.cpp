@@ -14,6 +14,7 @@
 #include "bench/probes/bfloat16_peak.h"
 #include "bench/probes/copy_bandwidth.h"
 #include "bench/probes/fma_peak.h"
+#include "bench/probes/undisturbed.h"
 #include "bench/statistics.h"
 #include "tools/support/corpus.h"
 
@@ -166,6 +167,9 @@ class Comparison {
     }
     const int rounds = std::clamp(static_cast<int>(case_seconds / round_seconds),
                                   std::min(fewest_rounds, options_.rounds), options_.rounds);
+    Undisturbed undisturbed(threads, options_.patience_seconds);
+    for (auto& participant : participants)
+      participant = [&undisturbed, take = participant] { return undisturbed.sample(take); };
     const auto samples = interleave(participants, rounds);
 
     const double our_seconds = median(samples[0]), peak = median(samples[1]), bandwidth = median(samples[2]);
@@ -184,6 +188,7 @@ class Comparison {
                 {"operations", problem.operations()},
                 {"bytes", problem.bytes()},
                 {"rounds", rounds},
+                {"disturbed", undisturbed.disturbed()},
                 {"us", 1e6 * our_seconds},
                 {"samples_us", in_microseconds(samples[0])},
                 {"gflops", problem.operations() / our_seconds * 1e-9},

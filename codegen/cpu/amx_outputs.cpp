@@ -20,8 +20,7 @@ constexpr std::int64_t shortest_piece = 4;
 AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
     : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
   const plan::RowRun& run = shape.run;
-  transposes_ =
-      phases_ == emit.problem.spec.stride && lanes_ % phases_ == 0 && run.channels % (lanes_ / phases_) == 0;
+  transposes_ = phases_ == emit.problem.spec.stride && lanes_ % phases_ == 0 && run.channels % (lanes_ / phases_) == 0;
   if (transposes_) channels_at_once_ = lanes_ / phases_;
   columns_at_once_ = transposes_ ? std::max<std::int64_t>(2, channels_at_once_) : phases_ > lanes_ ? 2 : 4;
 }
