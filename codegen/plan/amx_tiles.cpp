@@ -91,10 +91,9 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   return plans;
 }
 
-// The same with what it takes to bring from beyond the second-level cache what does not stay in it: all weights for
-// each panel, for each row tile what the panel is larger than most of that cache, and for each column tile what a
-// channel block's weights, those asked for and the panel are. Hardware's prefetching follows weights that are
-// multiplied once; the more products there are, the more asking hides.
+// The same with what it takes to bring from beyond the second-level cache: all weights for each panel; for each row
+// tile what the panel is larger than most of that cache; for each column tile what does not fit beside the panel of a
+// channel block's weights, and of those that tiles ask for meanwhile.
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t parts = bfloat16_parts(problem.spec.dtype).weights;
