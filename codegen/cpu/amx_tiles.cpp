@@ -39,7 +39,7 @@ class Stage {
  public:
   Stage(Emitter& e, const plan::CpuPlan& plan, Value* begin) : emit(e), line(begin) {
     const auto& tile = std::get<plan::AmxTiles>(plan.tile);
-    half = tile.rows * tile.columns * register_elements;
+    half = register_elements * tile.rows * tile.columns;
   }
 
   Value* waiting_batches() { return get(0, emit.i64_type()); }

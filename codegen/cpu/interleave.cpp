@@ -45,18 +45,18 @@ Values interleave(Emitter& emit, const Values& vectors) {
 // By zipping the first half of the vectors with the second, log2(n) times: each rotates the bits of (vector, piece) by
 // one.
 Values transposed(Emitter& emit, Values vectors) {
+  const std::size_t half_of_them = vectors.size() / 2;
   const int n = static_cast<int>(vectors.size()), lanes = emit.problem.lanes, piece = lanes / n;
   for (int round = 1; round < n; round *= 2) {
     Values zipped;
-    for (int i = 0; i < n / 2; ++i)
+    for (std::size_t i = 0; i < half_of_them; ++i)
       for (int half = 0; half < 2; ++half) {
         std::vector<int> mask;
         for (int e = 0; e < lanes; ++e) {
           const int to = e / piece;
           mask.push_back((to % 2) * lanes + (half * n / 2 + to / 2) * piece + e % piece);
         }
-        zipped.push_back(
-            emit.shuffle(vectors[static_cast<std::size_t>(i)], vectors[static_cast<std::size_t>(i + n / 2)], mask));
+        zipped.push_back(emit.shuffle(vectors[i], vectors[i + half_of_them], mask));
       }
     vectors = zipped;
   }

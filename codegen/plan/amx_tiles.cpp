@@ -115,10 +115,9 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
     cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, panel_bytes - room)) / 20;
     const std::int64_t block_bytes = std::min(bytes, weight_bytes(run, plan.channel_block));
     const std::int64_t overflow = block_bytes * (asks ? 2 : 1) + std::min(panel_bytes, room) - room;
-    if (column_tiles > panels)
-      cycles += (column_tiles - panels) * tiles *
-                static_cast<double>(std::clamp<std::int64_t>(overflow, 0, block_bytes)) *
-                static_cast<double>(bytes / block_bytes) / 8.8;
+    const double overflowing = static_cast<double>(std::clamp<std::int64_t>(overflow, 0, block_bytes)) /
+                               static_cast<double>(block_bytes);  // of all weights
+    cycles += std::max(0.0, column_tiles - panels) * tiles * overflowing * static_cast<double>(bytes) / 8.8;
   }
   return asks ? 1.02 * cycles : cycles;
 }
