@@ -1,6 +1,6 @@
-// Samples on a machine whose cores have other tenants. A virtual machine's processor may be half of a core, whose other
-// half belongs to another machine: while that one computes, this one runs at half its speed with half of the caches,
-// for seconds or minutes, and nothing that the system counts shows it.
+// Samples on a machine whose cores seem to have other tenants: for seconds or minutes all code runs at about half its
+// speed, and nothing that the system counts shows it. (A virtual machine's processor may be one of a core's two
+// hardware threads, and the other somebody else's.)
 #pragma once
 
 #include <chrono>

@@ -35,8 +35,8 @@ Value* AmxOutputs::possible(const TileArguments& tile) {
   if (shape_.columns != shape_.geometry.tile_columns || batches() == 0) return b.getFalse();
   Value* outputs = emit_.i64((shape_.columns - 1) * emit_.problem.spec.stride + phases_);
   Value* inside = emit_.inside(tile.output, outputs, tile.output_length);
-  Value* odd_channels = b.CreateURem(tile.live_channels, emit_.i64(channels_at_once_));
-  return b.CreateAnd(inside, b.CreateICmpEQ(odd_channels, emit_.i64(0)));
+  Value* left_over = b.CreateURem(tile.live_channels, emit_.i64(channels_at_once_));
+  return b.CreateAnd(inside, b.CreateICmpEQ(left_over, emit_.i64(0)));
 }
 
 Value* AmxOutputs::batches_of(Value* live_channels) {

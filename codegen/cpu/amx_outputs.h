@@ -8,12 +8,13 @@ namespace unstride::cpu {
 
 class AmxOutputs {
  public:
-  /// Of a run's whole tiles.
+  /// shape: of any tile of the run. Batches are always those of a whole tile.
   AmxOutputs(Emitter& emit, const TileShape& shape);
 
   /// Of a tile with all its output channels. 0: pieces are too short for vectors.
   std::int64_t batches() const;
-  /// i1: whether the outputs of a tile can be made by batches: it has all its columns, and all are inside y.
+  /// i1: whether the outputs of this tile can be made by batches: it is whole, all of them are inside y, and its
+  /// channels fill vectors.
   llvm::Value* possible(const TileArguments& tile);
   /// Of a tile with so many output channels.
   llvm::Value* batches_of(llvm::Value* live_channels);
