@@ -63,13 +63,18 @@ class SmallLayers : public ::testing::TestWithParam<SweepCase> {
 
 TEST_P(SmallLayers, EqualTheStrictChainBitForBit) {
   UNSTRIDE_SKIP_UNLESS_RUNNABLE(GetParam().target);
-  std::uint64_t seed = 0;
-  for (const SweepPoint& point : sweep_points()) {
-    const LayerSpec spec = sweep_layer(point, GetParam().dtype);
-    with_element(spec.dtype, [&](auto element) { check<decltype(element)>(spec, ++seed); });
+  // Types differ in how elements are loaded and stored, not in where they lie: float32 makes both visits of the sweep,
+  // each other type one of them.
+  const std::vector<SweepPoint> points = sweep_points();
+  const std::size_t visit = points.size() / 2;
+  const bool both = GetParam().dtype == DType::float32;
+  const std::size_t first = GetParam().dtype == DType::bfloat16 ? visit : 0;
+  for (std::size_t i = first; i < (both ? points.size() : first + visit); ++i) {
+    const LayerSpec spec = sweep_layer(points[i], GetParam().dtype);
+    with_element(spec.dtype, [&](auto element) { check<decltype(element)>(spec, i + 1); });
     if (HasFatalFailure()) return;
   }
-  EXPECT_GT(runs_, 6000);
+  EXPECT_GT(runs_, both ? 6000 : 3000);
 }
 
 std::vector<SweepCase> sweep_cases() {
