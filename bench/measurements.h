@@ -53,7 +53,7 @@ struct PeerOptions {
   bool headline = false;  ///< only the layers marked so
   bool cold = false;      ///< inputs and outputs come from beyond the second-level cache
   double max_operations = std::numeric_limits<double>::infinity();  ///< leaves larger cases out
-  double patience_seconds = 0.5;  ///< for a sample that nothing disturbs (probes/undisturbed.h)
+  double patience_seconds = 0.5;  ///< for a sample that nothing disturbs (support/undisturbed.h)
   double budget_seconds = std::numeric_limits<double>::infinity();  ///< starts no further case after this time
   int rounds = 5;
 };

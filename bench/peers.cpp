@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "bench/buffers.h"
@@ -14,8 +15,9 @@
 #include "bench/probes/bfloat16_peak.h"
 #include "bench/probes/copy_bandwidth.h"
 #include "bench/probes/fma_peak.h"
-#include "bench/probes/undisturbed.h"
+#include "bench/probes/together.h"
 #include "bench/statistics.h"
+#include "support/undisturbed.h"
 #include "tools/support/corpus.h"
 
 namespace unstride::bench {
@@ -43,7 +45,11 @@ class Comparison {
  public:
   explicit Comparison(const PeerOptions& options)
       : options_(options),
-        engine_({.threads = *std::ranges::max_element(options.threads), .cache = {.mode = CacheMode::off}}) {}
+        engine_({.threads = *std::ranges::max_element(options.threads), .cache = {.mode = CacheMode::off}}) {
+    for (const int threads : options.threads)
+      undisturbed_by_.try_emplace(
+          threads, [threads] { return std::ranges::min(rates(threads, [](int) { return addition_rate(); })); });
+  }
 
   Json run() {
     fmt::print("{} {} without prologue and epilogue, N {}, NCL, weights packed beforehand, {} caches\n", options_.dtype,
@@ -167,9 +173,11 @@ class Comparison {
     }
     const int rounds = std::clamp(static_cast<int>(case_seconds / round_seconds),
                                   std::min(fewest_rounds, options_.rounds), options_.rounds);
-    Undisturbed undisturbed(threads, options_.patience_seconds);
+    Undisturbed& undisturbed = undisturbed_by_.at(threads);
+    const int disturbed_before = undisturbed.disturbed();
+    const Undisturbed::Seconds patience(options_.patience_seconds);
     for (auto& participant : participants)
-      participant = [&undisturbed, take = participant] { return undisturbed.sample(take); };
+      participant = [&undisturbed, patience, take = participant] { return undisturbed.sample(take, patience); };
     const auto samples = interleave(participants, rounds);
 
     const double our_seconds = median(samples[0]), peak = median(samples[1]), bandwidth = median(samples[2]);
@@ -188,7 +196,7 @@ class Comparison {
                 {"operations", problem.operations()},
                 {"bytes", problem.bytes()},
                 {"rounds", rounds},
-                {"disturbed", undisturbed.disturbed()},
+                {"disturbed", undisturbed.disturbed() - disturbed_before},
                 {"us", 1e6 * our_seconds},
                 {"samples_us", in_microseconds(samples[0])},
                 {"gflops", problem.operations() / our_seconds * 1e-9},
@@ -266,6 +274,7 @@ class Comparison {
 
   PeerOptions options_;
   Engine engine_;
+  std::map<int, Undisturbed> undisturbed_by_;  // threads
   std::vector<Peer> peers_;
   std::vector<tools::CorpusLayer> layers_;
   Json rows_ = Json::array();

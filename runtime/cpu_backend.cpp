@@ -169,7 +169,7 @@ class CpuBackend final : public Backend {
              .threads = threads_->threads(),
              .cold = options.cold,
              .environment = cpu_environment(problem.target)},
-            make_cpu_subject(problem, model, tuned_code_, jit_, *threads_,
+            make_cpu_subject(problem, model, tuned_code_, jit_, *threads_, undisturbed_,
                              {.length = options.length, .cold = options.cold})};
   }
 
@@ -321,6 +321,7 @@ class CpuBackend final : public Backend {
   cpu::Jit jit_;
   CompiledPlans tuned_code_;
   std::shared_ptr<cpu::ThreadPool> threads_;
+  Undisturbed undisturbed_{[this] { return slowest_rate(*threads_); }};  // for tuning
 };
 
 }  // namespace

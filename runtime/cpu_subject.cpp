@@ -33,6 +33,7 @@ std::int64_t flush_bytes() {
 // Warming up for longer calls costs more than what it makes even.
 constexpr double warm_up_below = 20e-3;
 constexpr double most_warm_up = 60e-3;
+constexpr Undisturbed::Seconds most_patience(0.2);
 
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -97,6 +98,7 @@ class CpuContender final : public tuning::Contender {
   void run();
   double timed_run();
   void warm_up();
+  double timed(int calls);
 
   CpuSubject& subject_;
   std::unique_ptr<cpu::CpuKernel> kernel_;
@@ -107,11 +109,12 @@ class CpuContender final : public tuning::Contender {
 class CpuSubject final : public tuning::Subject {
  public:
   CpuSubject(const plan::CpuProblem& problem, const plan::KernelPlan& model, CompiledPlans& code, cpu::Jit& jit,
-             cpu::ThreadPool& threads, const CpuSubjectOptions& options)
+             cpu::ThreadPool& threads, Undisturbed& undisturbed, const CpuSubjectOptions& options)
       : problem_(problem),
         code_(code),
         jit_(jit),
         threads_(threads),
+        undisturbed_(undisturbed),
         cold_(options.cold),
         work_(problem.spec, options.length) {
     const std::int64_t columns = plan::Columns(problem.spec, work_.output_length).count;
@@ -180,6 +183,12 @@ class CpuSubject final : public tuning::Subject {
     for (std::int64_t i = 0; i < flushed_.size(); i += 64) line[i] = static_cast<unsigned char>(line[i] + 1);
   }
 
+  // Where something disturbs the processors all the time, a sample costs four times as much, and is as good as it gets.
+  double sample(const std::function<double()>& take) {
+    const Undisturbed::Seconds left = 3 * undisturbed_.kept() - undisturbed_.lost();
+    return undisturbed_.sample(take, std::min(left, most_patience));
+  }
+
   bool cold() const { return cold_; }
 
  private:
@@ -187,6 +196,7 @@ class CpuSubject final : public tuning::Subject {
   CompiledPlans& code_;
   cpu::Jit& jit_;
   cpu::ThreadPool& threads_;
+  Undisturbed& undisturbed_;
   bool cold_;
   Workload work_;
   std::string default_;
@@ -227,6 +237,10 @@ void CpuContender::warm_up() {
 
 double CpuContender::time(int calls) {
   ++samples_;
+  return subject_.sample([&] { return timed(calls); });
+}
+
+double CpuContender::timed(int calls) {
   if (subject_.cold()) {
     double sum = 0;
     for (int i = 0; i < calls; ++i) {
@@ -245,10 +259,17 @@ double CpuContender::time(int calls) {
 
 }  // namespace
 
+double slowest_rate(cpu::ThreadPool& threads) {
+  std::vector<double> rates(static_cast<std::size_t>(threads.threads()));
+  const auto measure = [](void* context, int index) { static_cast<double*>(context)[index] = addition_rate(); };
+  threads.parallel(threads.threads(), measure, rates.data());
+  return std::ranges::min(rates);
+}
+
 std::unique_ptr<tuning::Subject> make_cpu_subject(const plan::CpuProblem& problem, const plan::KernelPlan& model,
                                                   CompiledPlans& code, cpu::Jit& jit, cpu::ThreadPool& threads,
-                                                  const CpuSubjectOptions& options) {
-  return std::make_unique<CpuSubject>(problem, model, code, jit, threads, options);
+                                                  Undisturbed& undisturbed, const CpuSubjectOptions& options) {
+  return std::make_unique<CpuSubject>(problem, model, code, jit, threads, undisturbed, options);
 }
 
 }  // namespace unstride

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -18,23 +19,26 @@ double best_seconds(const Call& call) {
   return best;
 }
 
-/// Calls rate(i) on `threads` threads at once, i counted from 0 on the calling thread; returns the sum of the rates.
+/// What rate(i) returns on `threads` threads at once, i counted from 0 on the calling thread.
 template <typename Rate>
-double sum_of_rates(int threads, const Rate& rate) {
-  std::vector<double> rates(static_cast<std::size_t>(threads));
+std::vector<double> rates(int threads, const Rate& rate) {
+  std::vector<double> result(static_cast<std::size_t>(threads));
   std::barrier start(threads);
   const auto measure = [&](int thread) {
     start.arrive_and_wait();
-    rates[static_cast<std::size_t>(thread)] = rate(thread);
+    result[static_cast<std::size_t>(thread)] = rate(thread);
   };
-  {
-    std::vector<std::jthread> others;
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(measure, thread);
-    measure(0);
-  }
-  double sum = 0;
-  for (const double value : rates) sum += value;
-  return sum;
+  std::vector<std::jthread> others;
+  for (int thread = 1; thread < threads; ++thread) others.emplace_back(measure, thread);
+  measure(0);
+  others.clear();  // joins them
+  return result;
+}
+
+template <typename Rate>
+double sum_of_rates(int threads, const Rate& rate) {
+  const std::vector<double> all = rates(threads, rate);
+  return std::accumulate(all.begin(), all.end(), 0.0);
 }
 
 }  // namespace unstride::bench

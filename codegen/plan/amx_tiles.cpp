@@ -107,7 +107,7 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
   // Bytes a cycle: a stream that the hardware follows, less well where its lines come in bunches with many products
   // between them. Asking pays where there is time for it.
   const double followed = parts == 1 ? 8.8 : tile_of(plan).rows == 1 ? 6.5 : 5.2;
-  const double weight_rate = asks ? followed * std::min(3.0, 0.25 + 0.35 * column_tiles) : followed;
+  const double weight_rate = asks ? followed * std::min(3.0, 0.25 + 0.011 * static_cast<double>(columns)) : followed;
   for (const RowRun& run : runs(problem, plan)) {
     const auto tiles = static_cast<double>(run.tiles());
     const std::int64_t bytes = weight_bytes(run, problem.in_channels());

@@ -1,5 +1,6 @@
 """Measures chosen plans against the defaults once more, apart from the tune that chose them: fresh processes of the command,
-one for each plan in turn, round after round, starting with another plan each time."""
+one for each plan in turn, round after round, starting with another plan each time. What counts of a process is its fastest
+call: where others use the same cores, most calls of one process may be disturbed, and few of the next."""
 
 import json
 import statistics
@@ -10,12 +11,12 @@ import choices
 
 
 def run_seconds(command, choice, plan, options):
-    """The median time of a call, by a process of its own."""
+    """The time of the fastest call of a process of its own."""
     # A device's choices have no threads.
     where = ["--threads", choice["threads"]] if choice["threads"] else ["--target", choice["target"]]
     arguments = [command, "run", "-", "--length", choice["length"], *where, "--plan", plan, "--json", *options]
     done = subprocess.run(list(map(str, arguments)), input=json.dumps(choice["layer"]), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["median_ms"] * 1e-3
+    return json.loads(done.stdout)["min_ms"] * 1e-3
 
 
 def key(choice):

@@ -214,10 +214,11 @@ class Subjects : public ::testing::Test {
   cpu::Jit jit;
   CompiledPlans code;
   cpu::ThreadPool threads{1};
+  Undisturbed undisturbed{[this] { return slowest_rate(threads); }};
 };
 
 TEST_F(Subjects, EveryCandidateOfStrictMathGivesTheDefaultsBits) {
-  const auto subject = make_cpu_subject(problem, model, code, jit, threads, {.length = 61});
+  const auto subject = make_cpu_subject(problem, model, code, jit, threads, undisturbed, {.length = 61});
   const auto first = subject->build(subject->default_plan());
   EXPECT_EQ(first->check(), "");
   EXPECT_GT(subject->candidates().size(), 10u);
@@ -229,7 +230,7 @@ TEST_F(Subjects, EveryCandidateOfStrictMathGivesTheDefaultsBits) {
 }
 
 TEST_F(Subjects, RefuseAnIllegalPlan) {
-  const auto subject = make_cpu_subject(problem, model, code, jit, threads, {.length = 61});
+  const auto subject = make_cpu_subject(problem, model, code, jit, threads, undisturbed, {.length = 61});
   EXPECT_THROW(subject->build("row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 "
                               "channel_block=16 strip=13 column_block=26"),
                ArgumentError);
@@ -237,7 +238,7 @@ TEST_F(Subjects, RefuseAnIllegalPlan) {
 
 TEST_F(Subjects, TheDefaultIsWhatTheKernelWouldUseAtThatLength) {
   for (const std::int64_t length : {1, 10, 100, 5000}) {
-    const auto subject = make_cpu_subject(problem, model, code, jit, threads, {.length = length});
+    const auto subject = make_cpu_subject(problem, model, code, jit, threads, undisturbed, {.length = length});
     const std::int64_t columns = plan::Columns(problem.spec, output_length(problem.spec, length)).count;
     EXPECT_EQ(subject->default_plan(), to_string(model.variants[model.index_for(columns)].plan)) << length;
   }
