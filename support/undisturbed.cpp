@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <thread>
 
 namespace unstride {
@@ -43,14 +44,16 @@ bool Undisturbed::quiet() {
 }
 
 double Undisturbed::sample(const std::function<double()>& take, Seconds patience) {
+  const Seconds limit = std::ldexp(1.0, -in_vain_) * patience;
   const auto start = Clock::now();
   for (auto before = start;; before = Clock::now()) {
-    const bool last = before - start >= patience, quiet_before = quiet();
+    const bool last = before - start >= limit, quiet_before = quiet();
     if (quiet_before || last) {
       const double value = take();
       const bool good = quiet_before && quiet();
       if (good || last) {
         if (!good) ++disturbed_;
+        in_vain_ = good ? 0 : in_vain_ + 1;
         kept_ += Clock::now() - before;
         lost_ += before - start;
         return value;

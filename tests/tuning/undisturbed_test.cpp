@@ -87,6 +87,28 @@ TEST(Undisturbed, EndsWhenItsPatienceDoes) {
   EXPECT_GE(undisturbed.lost(), Seconds(20e-3));
 }
 
+TEST(Undisturbed, WaitsLessAndLessWhileItIsInVain) {
+  double rate = 4;
+  int looks = 0;
+  Undisturbed undisturbed([&] { return ++looks, rate; });
+  const auto sample = [&](Seconds patience) {
+    const Seconds before = undisturbed.lost();
+    looks = 0;
+    undisturbed.sample([] { return 0.0; }, patience);
+    return undisturbed.lost() - before;
+  };
+  sample(none);
+  rate = 2;
+  constexpr Seconds patience(20e-3);
+  EXPECT_GE(sample(patience), patience);
+  for (int i = 0; i < 10; ++i) sample(patience);
+  EXPECT_EQ(looks, 2);  // with one pause between
+  rate = 4;
+  sample(patience);
+  rate = 2;
+  EXPECT_GE(sample(patience), patience);
+}
+
 TEST(Undisturbed, AdditionsHaveARate) {
   EXPECT_GT(addition_rate(), 0);
 }
