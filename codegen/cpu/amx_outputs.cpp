@@ -43,23 +43,32 @@ Value* AmxOutputs::batches_of(Value* live_channels) {
   return emit_.builder.CreateUDiv(emit_.mul(live_channels, batches()), emit_.i64(shape_.run.channels));
 }
 
-void AmxOutputs::emit_batch(Value* index, Value* sums, Value* y, Value* y_pitch) {
-  sums_ = sums;
-  y_ = y;
-  y_pitch_ = y_pitch;
-  Value* in_a_row = emit_.i64(shape_.geometry.tile_columns / columns_at_once_);
-  Value* channel = emit_.mul(emit_.builder.CreateUDiv(index, in_a_row), channels_at_once_);
-  Value* column = emit_.mul(emit_.builder.CreateURem(index, in_a_row), columns_at_once_);
-  if (transposes_)
-    emit_block(channel, column);
-  else
-    emit_pieces(channel, column);
+Value* AmxOutputs::emit_some(const WaitingTile& tile, Value* first, std::int64_t batches) {
+  Value* end = emit_.min(tile.batches, emit_.add(first, batches));
+  emit_batches(tile, first, end);
+  return end;
+}
+
+void AmxOutputs::emit_all_from(const WaitingTile& tile, Value* first) {
+  emit_batches(tile, first, tile.batches);
+}
+
+void AmxOutputs::emit_batches(const WaitingTile& tile, Value* first, Value* end) {
+  emit_.loop(first, end, 1, [&](Value* batch) {
+    Value* in_a_row = emit_.i64(shape_.geometry.tile_columns / columns_at_once_);
+    Value* channel = emit_.mul(emit_.builder.CreateUDiv(batch, in_a_row), channels_at_once_);
+    Value* column = emit_.mul(emit_.builder.CreateURem(batch, in_a_row), columns_at_once_);
+    if (transposes_)
+      emit_block(tile, channel, column);
+    else
+      emit_pieces(tile, channel, column);
+  });
 }
 
 // A vector of sums holds all phases of some channels in one column: as many columns give as many vectors, each of
 // one channel.
-void AmxOutputs::emit_block(Value* channel, Value* column) {
-  Value* from = emit_.at(sums_, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
+void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* column) {
+  Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
   Value* output = emit_.mul(column, phases_);
   for (std::int64_t done = 0; done < columns_at_once_; done += channels_at_once_) {
     Values vectors;
@@ -67,27 +76,27 @@ void AmxOutputs::emit_block(Value* channel, Value* column) {
       vectors.push_back(emit_.load_vector(emit_.at(from, (done + i) * shape_.run.rows), true));
     vectors = transposed(emit_, vectors);
     for (std::int64_t i = 0; i < channels_at_once_; ++i)
-      store(vectors[static_cast<std::size_t>(i)], emit_.add(channel, i), emit_.add(output, done * phases_));
+      store(tile, vectors[static_cast<std::size_t>(i)], emit_.add(channel, i), emit_.add(output, done * phases_));
   }
 }
 
 // What a channel has in one column lies together: some vectors, the last of them in part.
-void AmxOutputs::emit_pieces(Value* channel, Value* column) {
+void AmxOutputs::emit_pieces(const WaitingTile& tile, Value* channel, Value* column) {
   for (std::int64_t i = 0; i < columns_at_once_; ++i) {
     Value* at = emit_.add(column, i);
-    Value* from = emit_.at(sums_, emit_.add(emit_.mul(at, shape_.run.rows), emit_.mul(channel, phases_)));
+    Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(at, shape_.run.rows), emit_.mul(channel, phases_)));
     Value* output = emit_.mul(at, emit_.problem.spec.stride);
     for (std::int64_t done = 0; done < phases_; done += lanes_) {
       Value* none = emit_.i64(0);
       Value* mask = phases_ - done >= lanes_ ? nullptr : emit_.lanes_within(none, none, emit_.i64(phases_ - done));
-      store(emit_.load_vector(emit_.at(from, done), false), channel, emit_.add(output, done), mask);
+      store(tile, emit_.load_vector(emit_.at(from, done), false), channel, emit_.add(output, done), mask);
     }
   }
 }
 
-void AmxOutputs::store(Value* sums, Value* channel, Value* output, Value* mask) {
+void AmxOutputs::store(const WaitingTile& tile, Value* sums, Value* channel, Value* output, Value* mask) {
   Value* value = emit_.rounded_by_unit(emit_.activate(emit_.problem.spec.epilogue, sums));
-  Value* to = emit_.at_stored(y_, emit_.add(emit_.mul(channel, y_pitch_), output));
+  Value* to = emit_.at_stored(tile.y, emit_.add(emit_.mul(channel, tile.y_pitch), output));
   if (mask)
     emit_.masked_store_rounded(value, to, mask);
   else

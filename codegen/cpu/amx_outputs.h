@@ -6,6 +6,13 @@
 
 namespace unstride::cpu {
 
+/// A whole tile, or nothing: then it has no batches.
+struct WaitingTile {
+  llvm::Value* batches;
+  llvm::Value* sums;         ///< [column][row]
+  llvm::Value *y, *y_pitch;  ///< the output of its first channel, phase and column
+};
+
 class AmxOutputs {
  public:
   /// shape: of any tile of the run. Batches are always those of a whole tile.
@@ -18,13 +25,18 @@ class AmxOutputs {
   llvm::Value* possible(const TileArguments& tile);
   /// Of a tile with so many output channels.
   llvm::Value* batches_of(llvm::Value* live_channels);
-  /// sums: [column][row]; y: the output of the tile's first channel, phase and column.
-  void emit_batch(llvm::Value* index, llvm::Value* sums, llvm::Value* y, llvm::Value* y_pitch);
+
+  /// Makes the outputs of so many batches from `first` on, or of what there is of them; returns the next.
+  llvm::Value* emit_some(const WaitingTile& tile, llvm::Value* first, std::int64_t batches);
+  /// The same of all that there is.
+  void emit_all_from(const WaitingTile& tile, llvm::Value* first);
 
  private:
-  void emit_block(llvm::Value* channel, llvm::Value* column);
-  void emit_pieces(llvm::Value* channel, llvm::Value* column);
-  void store(llvm::Value* sums, llvm::Value* channel, llvm::Value* output, llvm::Value* mask = nullptr);
+  void emit_batches(const WaitingTile& tile, llvm::Value* first, llvm::Value* end);
+  void emit_block(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
+  void emit_pieces(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
+  void store(const WaitingTile& tile, llvm::Value* sums, llvm::Value* channel, llvm::Value* output,
+             llvm::Value* mask = nullptr);
 
   Emitter& emit_;
   const TileShape& shape_;
@@ -32,7 +44,6 @@ class AmxOutputs {
   std::int64_t channels_at_once_ = 1;
   std::int64_t columns_at_once_;
   bool transposes_;  // the outputs of neighbouring columns follow each other, and fill vectors
-  llvm::Value *sums_ = nullptr, *y_ = nullptr, *y_pitch_ = nullptr;
 };
 
 }  // namespace unstride::cpu

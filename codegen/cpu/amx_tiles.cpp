@@ -42,9 +42,9 @@ class Stage {
     half = register_elements * tile.rows * tile.columns;
   }
 
-  Value* waiting_batches() { return get(0, emit.i64_type()); }
-  Value* waiting_y() { return get(1, emit.pointer_type()); }
-  Value* waiting_sums() { return get(2, emit.pointer_type()); }
+  WaitingTile waiting(Value* y_pitch) {
+    return {get(0, emit.i64_type()), waiting_sums(), get(1, emit.pointer_type()), y_pitch};
+  }
   void set_waiting(Value* batches, Value* y, Value* sums) {
     set(0, batches);
     set(1, y);
@@ -56,9 +56,10 @@ class Stage {
   Value* free_sums() {
     return emit.builder.CreateSelect(emit.builder.CreateICmpEQ(waiting_sums(), sums(0)), sums(1), sums(0));
   }
-  Value* outputs() { return sums(2); }
+  Value* rounded() { return sums(2); }
 
  private:
+  Value* waiting_sums() { return get(2, emit.pointer_type()); }
   Value* sums(std::int64_t number) { return emit.at(line, plan::AmxTiles::line_elements + number * half); }
   Value* field(std::int64_t number) { return emit.bytes_at(line, emit.i64(number * 8)); }
   Value* get(std::int64_t number, llvm::Type* type) { return emit.builder.CreateLoad(type, field(number)); }
@@ -69,33 +70,6 @@ class Stage {
   std::int64_t half;
 };
 
-// Makes outputs of a waiting tile's sums, a few batches at a time.
-class Finisher {
- public:
-  Finisher(Emitter& e, const TileShape& shape) : outputs(e, shape), emit(e) {}
-
-  void begin(Stage& stage, Value* y_pitch_of_all) {
-    count = stage.waiting_batches();
-    y = stage.waiting_y();
-    sums = stage.waiting_sums();
-    y_pitch = y_pitch_of_all;
-  }
-  /// So many batches from this one on, or what there is of them; returns the next.
-  Value* some(Value* first, std::int64_t batches) { return until(first, emit.min(count, emit.add(first, batches))); }
-  void all_from(Value* first) { until(first, count); }
-
-  AmxOutputs outputs;
-
- private:
-  Value* until(Value* first, Value* end) {
-    emit.loop(first, end, 1, [&](Value* batch) { outputs.emit_batch(batch, sums, y, y_pitch); });
-    return end;
-  }
-
-  Emitter& emit;
-  Value *count = nullptr, *y = nullptr, *sums = nullptr, *y_pitch = nullptr;
-};
-
 class AmxTile {
  public:
   AmxTile(Emitter& e, const TileShape& s)
@@ -104,15 +78,15 @@ class AmxTile {
         rows(s.run.rows / size),
         columns(s.columns / size),
         parts(plan::bfloat16_parts(e.problem.spec.dtype)),
-        waiting(e, s) {}
+        outputs(e, s) {}
 
   llvm::Function* function() {
     llvm::Function* result = begin_tile_function(emit, shape, arguments);
     Stage stage(emit, shape.plan, arguments.stage);
-    waiting.begin(stage, arguments.y_pitch);
+    const WaitingTile waiting = stage.waiting(arguments.y_pitch);
     Value* sums = stage.free_sums();
     load_sums();
-    waiting.all_from(reduce());
+    outputs.emit_all_from(waiting, reduce(waiting));
     store_sums(emit.builder.CreateSelect(arguments.last, sums, arguments.accumulators));
     stage.set_none_waiting();
     emit.branch(arguments.last, [&] { finish(stage, sums); });
@@ -166,17 +140,17 @@ class AmxTile {
   static Position position(const Values& v) { return {v[0], v[1], v[2], v[3]}; }
 
   // Returns the first batch of the waiting tile that is left.
-  Value* reduce() {
+  Value* reduce(const WaitingTile& waiting) {
     const std::int64_t block_inputs = plan::AmxTiles::channels * shape.geometry.panel_pitch;
     Value* blocks = emit.builder.CreateLShr(emit.add(arguments.channels, plan::AmxTiles::channels - 1), 5);
     const Position begin{arguments.x, arguments.weights, arguments.ahead, emit.i64(0)};
     return emit.loop(emit.i64(0), blocks, 1, values(begin), [&](Value*, const Values& at) -> Values {
       Position now = position(at);
       if (shape.run.taps <= shape.plan.unrolled_taps)
-        for (std::int64_t t = 0; t < shape.run.taps; ++t) now = tap(now);
+        for (std::int64_t t = 0; t < shape.run.taps; ++t) now = tap(now, waiting);
       else
         now = position(emit.loop(emit.i64(0), emit.i64(shape.run.taps), 1, at,
-                                 [&](Value*, const Values& here) { return values(tap(position(here))); }));
+                                 [&](Value*, const Values& here) { return values(tap(position(here), waiting)); }));
       now.x = emit.at(at[0], block_inputs);
       return values(now);
     })[3];
@@ -186,10 +160,10 @@ class AmxTile {
   std::int64_t batches_a_tap() const {
     const std::int64_t channels = std::min(shape.plan.channel_block, emit.problem.in_channels());
     const std::int64_t steps = support::ceil_div(channels, plan::AmxTiles::channels) * shape.run.taps;
-    return support::ceil_div(waiting.outputs.batches(), steps);
+    return support::ceil_div(outputs.batches(), steps);
   }
 
-  Position tap(const Position& at) {
+  Position tap(const Position& at, const WaitingTile& waiting) {
     const std::int64_t input_part = plan::AmxTiles::channels * shape.geometry.panel_pitch / parts.inputs;
     const std::int64_t weight_part = shape.run.rows * line_elements;
     Value* pitch = emit.i64(line_bytes);
@@ -213,21 +187,21 @@ class AmxTile {
                 [&](Value* line) { emit.prefetch(emit.bytes_at(at.ahead, line)); });
     return {emit.at(at.x, -emit.problem.polyphase.input_step * line_elements),
             emit.at(at.weights, parts.weights * weight_part), emit.bytes_at(at.ahead, arguments.ahead_tap_step),
-            waiting.some(at.batch, batches_a_tap())};
+            outputs.emit_some(waiting, at.batch, batches_a_tap())};
   }
 
   void finish(Stage& stage, Value* sums) {
     emit.branch(
-        waiting.outputs.possible(arguments),
+        outputs.possible(arguments),
         [&] {
-          stage.set_waiting(waiting.outputs.batches_of(arguments.live_channels),
-                            emit.at_stored(arguments.y, arguments.output), sums);
+          stage.set_waiting(outputs.batches_of(arguments.live_channels), emit.at_stored(arguments.y, arguments.output),
+                            sums);
         },
-        [&] { finish_through_memory(sums, emit.problem.converts() ? stage.outputs() : sums); });
+        [&] { finish_through_memory(sums, emit.problem.converts() ? stage.rounded() : sums); });
   }
 
   // Tiles with few columns, or at the ends of y.
-  void finish_through_memory(Value* sums, Value* outputs) {
+  void finish_through_memory(Value* sums, Value* finished) {
     const std::int64_t count = shape.run.rows * shape.columns;
     const Activation& epilogue = emit.problem.spec.epilogue;
     if (emit.problem.converts() || epilogue.op != Activation::Op::none) {
@@ -236,12 +210,12 @@ class AmxTile {
         for (std::int64_t i = 0; i < unrolled; ++i) {
           Value* at = emit.add(e, i * emit.problem.lanes);
           Value* value = emit.rounded_by_unit(emit.activate(epilogue, emit.load_vector(emit.at(sums, at), true)));
-          emit.store_rounded(value, emit.at_stored(outputs, at), true);
+          emit.store_rounded(value, emit.at_stored(finished, at), true);
         }
       });
     }
     TileArguments staged = arguments;
-    staged.stage = outputs;
+    staged.stage = finished;
     store_staged_tile(emit, shape, staged, emit.i64(shape.columns));
   }
 
@@ -249,7 +223,7 @@ class AmxTile {
   const TileShape& shape;
   const std::int64_t rows, columns;  // in matrix tiles
   const plan::Bfloat16Parts parts;
-  Finisher waiting;
+  AmxOutputs outputs;
   TileArguments arguments;
 };
 
@@ -263,9 +237,7 @@ llvm::Function* emit_finish_amx_tile(Emitter& emit, const TileShape& shape) {
   const std::array types = {emit.pointer_type(), emit.i64_type()};
   llvm::Function* function = emit.begin_function("finish", types);
   Stage stage(emit, shape.plan, function->getArg(0));
-  Finisher waiting(emit, shape);
-  waiting.begin(stage, function->getArg(1));
-  waiting.all_from(emit.i64(0));
+  AmxOutputs(emit, shape).emit_all_from(stage.waiting(function->getArg(1)), emit.i64(0));
   stage.set_none_waiting();
   emit.end_function();
   return function;
