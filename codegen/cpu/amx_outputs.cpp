@@ -21,8 +21,11 @@ AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
     : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
   const plan::RowRun& run = shape.run;
   transposes_ = phases_ == emit.problem.spec.stride && lanes_ % phases_ == 0 && run.channels % (lanes_ / phases_) == 0;
-  if (transposes_) channels_at_once_ = lanes_ / phases_;
-  columns_at_once_ = transposes_ ? std::max<std::int64_t>(2, channels_at_once_) : phases_ > lanes_ ? 2 : 4;
+  columns_at_once_ = phases_ > lanes_ ? 2 : 4;
+  if (!transposes_) return;
+  channels_at_once_ = lanes_ / phases_;
+  in_pairs_ = emit.problem.spec.dtype == DType::bfloat16 && shape.geometry.tile_columns % (2 * channels_at_once_) == 0;
+  columns_at_once_ = in_pairs_ ? 2 * channels_at_once_ : std::max<std::int64_t>(2, channels_at_once_);
 }
 
 std::int64_t AmxOutputs::batches() const {
@@ -65,18 +68,23 @@ void AmxOutputs::emit_batches(const WaitingTile& tile, Value* first, Value* end)
   });
 }
 
-// A vector of sums holds all phases of some channels in one column: as many columns give as many vectors, each of
-// one channel.
+// A vector of sums holds all phases of some channels in one column: as many columns, or pairs of them, give as many
+// vectors, each of one channel.
 void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* column) {
   Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
   Value* output = emit_.mul(column, phases_);
-  for (std::int64_t done = 0; done < columns_at_once_; done += channels_at_once_) {
+  const auto sums_of = [&](std::int64_t i) { return finished(emit_.at(from, i * shape_.run.rows), true); };
+  const std::int64_t step = in_pairs_ ? 2 * channels_at_once_ : channels_at_once_;
+  for (std::int64_t done = 0; done < columns_at_once_; done += step) {
     Values vectors;
-    for (std::int64_t i = 0; i < channels_at_once_; ++i)
-      vectors.push_back(emit_.load_vector(emit_.at(from, (done + i) * shape_.run.rows), true));
-    vectors = transposed(emit_, vectors);
-    for (std::int64_t i = 0; i < channels_at_once_; ++i)
-      store(tile, vectors[static_cast<std::size_t>(i)], emit_.add(channel, i), emit_.add(output, done * phases_));
+    for (std::int64_t i = done; i < done + step; i += step / channels_at_once_)
+      vectors.push_back(in_pairs_ ? emit_.rounded_by_unit(sums_of(i), sums_of(i + 1)) : sums_of(i));
+    vectors = transposed(emit_, vectors, static_cast<int>(phases_));
+    for (std::int64_t i = 0; i < channels_at_once_; ++i) {
+      Value* vector = vectors[static_cast<std::size_t>(i)];
+      store(tile, in_pairs_ ? vector : emit_.rounded_by_unit(vector), emit_.add(channel, i),
+            emit_.add(output, done * phases_));
+    }
   }
 }
 
@@ -89,18 +97,21 @@ void AmxOutputs::emit_pieces(const WaitingTile& tile, Value* channel, Value* col
     for (std::int64_t done = 0; done < phases_; done += lanes_) {
       Value* none = emit_.i64(0);
       Value* mask = phases_ - done >= lanes_ ? nullptr : emit_.lanes_within(none, none, emit_.i64(phases_ - done));
-      store(tile, emit_.load_vector(emit_.at(from, done), false), channel, emit_.add(output, done), mask);
+      store(tile, emit_.rounded_by_unit(finished(emit_.at(from, done), false)), channel, emit_.add(output, done), mask);
     }
   }
 }
 
-void AmxOutputs::store(const WaitingTile& tile, Value* sums, Value* channel, Value* output, Value* mask) {
-  Value* value = emit_.rounded_by_unit(emit_.activate(emit_.problem.spec.epilogue, sums));
+Value* AmxOutputs::finished(Value* pointer, bool aligned) {
+  return emit_.activate(emit_.problem.spec.epilogue, emit_.load_vector(pointer, aligned));
+}
+
+void AmxOutputs::store(const WaitingTile& tile, Value* rounded, Value* channel, Value* output, Value* mask) {
   Value* to = emit_.at_stored(tile.y, emit_.add(emit_.mul(channel, tile.y_pitch), output));
   if (mask)
-    emit_.masked_store_rounded(value, to, mask);
+    emit_.masked_store_rounded(rounded, to, mask);
   else
-    emit_.store_rounded(value, to, false);
+    emit_.store_rounded(rounded, to, false);
 }
 
 }  // namespace unstride::cpu

@@ -35,7 +35,8 @@ class AmxOutputs {
   void emit_batches(const WaitingTile& tile, llvm::Value* first, llvm::Value* end);
   void emit_block(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
   void emit_pieces(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
-  void store(const WaitingTile& tile, llvm::Value* sums, llvm::Value* channel, llvm::Value* output,
+  llvm::Value* finished(llvm::Value* pointer, bool aligned);
+  void store(const WaitingTile& tile, llvm::Value* rounded, llvm::Value* channel, llvm::Value* output,
              llvm::Value* mask = nullptr);
 
   Emitter& emit_;
@@ -43,7 +44,8 @@ class AmxOutputs {
   const std::int64_t phases_, lanes_;
   std::int64_t channels_at_once_ = 1;
   std::int64_t columns_at_once_;
-  bool transposes_;  // the outputs of neighbouring columns follow each other, and fill vectors
+  bool transposes_;        // the outputs of neighbouring columns follow each other, and fill vectors
+  bool in_pairs_ = false;  // of columns, which are rounded into one vector
 };
 
 }  // namespace unstride::cpu

@@ -71,7 +71,7 @@ class PanelPacker {
         split(even, odd, pairs);
       }
       for (std::size_t part = 0; part < pairs.size(); ++part) {
-        const Values columns = transposed(emit, pairs[part]);
+        const Values columns = transposed(emit, pairs[part], 1);
         Value* lines = emit.at(to, static_cast<std::int64_t>(part) * (block_elements / parts));
         for (std::int64_t i = 0; i < square; ++i)
           emit.store_vector(columns[static_cast<std::size_t>(i)],

@@ -81,6 +81,8 @@ class Emitter {
   /// The same of what a bfloat16 unit summed, for which numbers below 2^-126 are zeros, as they are for the unit
   /// itself.
   llvm::Value* rounded_by_unit(llvm::Value* value);
+  /// Two such vectors in one, of bfloat16 alone.
+  llvm::Value* rounded_by_unit(llvm::Value* first, llvm::Value* second);
   /// The nearest bfloat16 of inputs behind their prologue, side by side in 32-bit lanes: `even` in the lower halves.
   /// For a bfloat16 unit, so that numbers below 2^-126, which are zeros to it, may become zeros.
   llvm::Value* bfloat16_pair(llvm::Value* even, llvm::Value* odd);

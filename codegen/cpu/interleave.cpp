@@ -1,5 +1,8 @@
 #include "codegen/cpu/interleave.h"
 
+#include <llvm/IR/DerivedTypes.h>
+#include <llvm/IR/Value.h>
+
 namespace unstride::cpu {
 
 using llvm::Value;
@@ -42,19 +45,21 @@ Values interleave(Emitter& emit, const Values& vectors) {
   return result;
 }
 
-// By zipping the first half of the vectors with the second, log2(n) times: each rotates the bits of (vector, piece) by
-// one.
-Values transposed(Emitter& emit, Values vectors) {
+// By zipping the first half of the vectors with the second, as often as there are bits of a piece's number: each
+// rotates the bits of (vector, piece) by one.
+Values transposed(Emitter& emit, Values vectors, int piece) {
+  if (vectors.size() == 1) return vectors;
   const std::size_t half_of_them = vectors.size() / 2;
-  const int n = static_cast<int>(vectors.size()), lanes = emit.problem.lanes, piece = lanes / n;
-  for (int round = 1; round < n; round *= 2) {
+  const int lanes = static_cast<int>(llvm::cast<llvm::FixedVectorType>(vectors[0]->getType())->getNumElements());
+  const int pieces = lanes / piece;
+  for (int round = 1; round < pieces; round *= 2) {
     Values zipped;
     for (std::size_t i = 0; i < half_of_them; ++i)
       for (int half = 0; half < 2; ++half) {
         std::vector<int> mask;
         for (int e = 0; e < lanes; ++e) {
           const int to = e / piece;
-          mask.push_back((to % 2) * lanes + (half * n / 2 + to / 2) * piece + e % piece);
+          mask.push_back((to % 2) * lanes + (half * pieces / 2 + to / 2) * piece + e % piece);
         }
         zipped.push_back(emit.shuffle(vectors[i], vectors[i + half_of_them], mask));
       }

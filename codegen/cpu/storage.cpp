@@ -90,6 +90,11 @@ Value* Emitter::rounded_by_unit(Value* value) {
   return builder.CreateBitCast(halves, vector_of(storage, problem.lanes));
 }
 
+Value* Emitter::rounded_by_unit(Value* first, Value* second) {
+  Value* both = builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_cvtne2ps2bf16_512, {}, {second, first});
+  return builder.CreateBitCast(both, vector_of(storage, 2 * problem.lanes));
+}
+
 void Emitter::store_rounded(Value* value, Value* pointer, bool aligned) {
   builder.CreateAlignedStore(value, pointer, alignment((aligned ? problem.lanes : 1) * problem.storage_bytes()));
 }
