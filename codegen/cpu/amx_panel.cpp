@@ -55,11 +55,16 @@ class PanelPacker {
     if (channels % plan::AmxTiles::channels != 0) pack_block(emit.i64(blocks), channels % plan::AmxTiles::channels);
   }
 
+  // What may be moved as it is. Zeros in place of negative inputs are made in the arithmetic.
+  bool is_exact() const {
+    return emit.problem.spec.dtype == DType::bfloat16 && emit.problem.spec.prologue.op == Activation::Op::none;
+  }
+
   void pack_block(Value* block, std::int64_t channels) {
     Value* from = emit.at_stored(x, emit.add(emit.mul(emit.mul(block, plan::AmxTiles::channels), x_pitch), first));
     const std::int64_t block_elements = plan::AmxTiles::channels * geometry.panel_pitch;
     Value* to = emit.at(panel, emit.mul(block, block_elements));
-    emit.loop(emit.i64(0), width, square, [&](Value* e) {
+    const auto pack_arithmetic = [&](Value* e) {
       Value* mask = emit.lanes_within(e, low, high);
       std::vector<Values> pairs(static_cast<std::size_t>(parts));
       Value* row = emit.at_stored(from, e);
@@ -77,7 +82,42 @@ class PanelPacker {
           emit.store_vector(columns[static_cast<std::size_t>(i)],
                             emit.at(lines, emit.mul(emit.add(e, i), geometry.column_step)), true);
       }
+    };
+    emit.loop(emit.i64(0), width, square, [&](Value* e) {
+      if (!is_exact() || channels != plan::AmxTiles::channels) return pack_arithmetic(e);
+      emit.branch(
+          emit.inside(emit.sub(e, low), emit.i64(square), emit.sub(high, low)),
+          [&] { pack_exact(emit.at_stored(from, e), emit.at(to, emit.mul(e, geometry.column_step))); },
+          [&] { pack_arithmetic(e); });
     });
+  }
+
+  // Squares of 8 channels by 8 columns, one in each quarter of a vector, which loads put together: with half the
+  // shuffles of squares of pairs. Each row is read to its end before the next, as many of them may want the same few
+  // cache lines.
+  void pack_exact(Value* from, Value* lines) {
+    constexpr std::int64_t quarter = 8;
+    auto& b = emit.builder;
+    auto* quarter_type = llvm::FixedVectorType::get(emit.storage, quarter);
+    auto* line_type = llvm::FixedVectorType::get(emit.storage, plan::AmxTiles::channels);
+    const auto alignment = llvm::Align(static_cast<std::uint64_t>(emit.problem.storage_bytes()));
+    std::array<Values, square / quarter> squares;
+    for (Values& vectors : squares) vectors.assign(quarter, llvm::PoisonValue::get(line_type));
+    for (std::int64_t channel = 0; channel < plan::AmxTiles::channels; ++channel) {
+      Value* row = emit.at_stored(from, emit.mul(x_pitch, channel));
+      for (std::size_t i = 0; i < squares.size(); ++i) {
+        Value* piece =
+            b.CreateAlignedLoad(quarter_type, emit.at_stored(row, static_cast<std::int64_t>(i) * quarter), alignment);
+        Value*& vector = squares[i][static_cast<std::size_t>(channel % quarter)];
+        vector = b.CreateInsertVector(line_type, vector, piece,
+                                      b.getInt64(static_cast<std::uint64_t>(channel / quarter * quarter)));
+      }
+    }
+    for (const Values& vectors : squares)
+      for (Value* line : transposed(emit, vectors, 1, quarter)) {
+        emit.store_vector(line, lines, true);
+        lines = emit.at(lines, geometry.column_step);
+      }
   }
 
   // Zeros outside the input stay zeros.

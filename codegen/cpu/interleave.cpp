@@ -47,19 +47,20 @@ Values interleave(Emitter& emit, const Values& vectors) {
 
 // By zipping the first half of the vectors with the second, as often as there are bits of a piece's number: each
 // rotates the bits of (vector, piece) by one.
-Values transposed(Emitter& emit, Values vectors, int piece) {
+Values transposed(Emitter& emit, Values vectors, int piece, int group) {
   if (vectors.size() == 1) return vectors;
   const std::size_t half_of_them = vectors.size() / 2;
   const int lanes = static_cast<int>(llvm::cast<llvm::FixedVectorType>(vectors[0]->getType())->getNumElements());
-  const int pieces = lanes / piece;
+  if (group == 0) group = lanes;
+  const int pieces = group / piece;
   for (int round = 1; round < pieces; round *= 2) {
     Values zipped;
     for (std::size_t i = 0; i < half_of_them; ++i)
       for (int half = 0; half < 2; ++half) {
         std::vector<int> mask;
         for (int e = 0; e < lanes; ++e) {
-          const int to = e / piece;
-          mask.push_back((to % 2) * lanes + (half * pieces / 2 + to / 2) * piece + e % piece);
+          const int to = e % group / piece, first = e - e % group;
+          mask.push_back((to % 2) * lanes + first + (half * pieces / 2 + to / 2) * piece + e % piece);
         }
         zipped.push_back(emit.shuffle(vectors[i], vectors[i + half_of_them], mask));
       }
