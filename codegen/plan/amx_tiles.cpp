@@ -5,6 +5,7 @@
 // two is as many as there are registers for. Input channels are filled up to a multiple of 32 with zeros.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "codegen/plan/bfloat16_parts.h"
 #include "codegen/plan/cpu_strategy.h"
@@ -122,6 +123,25 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
   return asks ? 1.02 * cycles : cycles;
 }
 
+// What codegen/cpu/amx_outputs.cpp does with the sums of one tile: vectors that are transposed, those of bfloat16 at
+// half the shuffles, or pieces of one channel and column each.
+double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t columns) {
+  const std::int64_t lanes = problem.lanes, phases = run.phases;
+  const bool fills_vectors =
+      phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
+  if (!fills_vectors)
+    return static_cast<double>(run.channels * columns) * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
+  const double shuffles = std::log2(static_cast<double>(lanes / phases));
+  const double vectors = static_cast<double>(run.channels * columns * phases / lanes);
+  return vectors * (problem.spec.dtype == DType::bfloat16 ? 3.0 + shuffles / 2 : 3.5 + shuffles);
+}
+
+// Of 32 channels by 16 columns of the panel.
+double square_cycles(const CpuProblem& problem) {
+  const bool is_moved = problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op == Activation::Op::none;
+  return is_moved ? 115 : 100 + 160 * bfloat16_parts(problem.spec.dtype).inputs;
+}
+
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const AmxTiles& tile = tile_of(plan);
   const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
@@ -145,17 +165,16 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
       const double steps = static_cast<double>(run.taps) * channel_blocks;
       const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
       const double sums = visits * tiles * 50;
-      const double pieces = static_cast<double>(run.channels * column_tiles * AmxTiles::size) *
-                            (2.0 + 1.5 * static_cast<double>(ceil_div(run.phases, std::int64_t{problem.lanes})));
-      return reduction + sums + pieces + 60;
+      const double outputs = output_cycles(problem, run, column_tiles * AmxTiles::size);
+      return reduction + sums + outputs + 60;
     };
     cycles +=
         static_cast<double>(run.tiles()) * (whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns));
   }
-  // Packing transposes 32 channels by 16 columns at a time.
+
   const double strips = static_cast<double>(ceil_div(columns, plan.strip));
   const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
-  cycles += groups * channel_blocks * (100 + 130 * parts.inputs);
+  cycles += groups * channel_blocks * square_cycles(problem);
   return with_far_memory(problem, plan, columns, cycles);
 }
 
