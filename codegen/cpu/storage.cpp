@@ -92,7 +92,7 @@ Value* Emitter::rounded_by_unit(Value* value) {
 
 Value* Emitter::rounded_by_unit(Value* first, Value* second) {
   Value* both = builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_cvtne2ps2bf16_512, {}, {second, first});
-  return builder.CreateBitCast(both, vector_of(storage, 2 * problem.lanes));
+  return builder.CreateBitCast(both, vector_of(storage, std::int64_t{2} * problem.lanes));
 }
 
 void Emitter::store_rounded(Value* value, Value* pointer, bool aligned) {

@@ -131,8 +131,9 @@ double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t 
       phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
   if (!fills_vectors)
     return static_cast<double>(run.channels * columns) * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
-  const double shuffles = std::log2(static_cast<double>(lanes / phases));
-  const double vectors = static_cast<double>(run.channels * columns * phases / lanes);
+  const std::int64_t channels_at_once = lanes / phases;
+  const double shuffles = std::log2(static_cast<double>(channels_at_once));
+  const double vectors = static_cast<double>(run.channels * columns) / static_cast<double>(channels_at_once);
   return vectors * (problem.spec.dtype == DType::bfloat16 ? 3.0 + shuffles / 2 : 3.5 + shuffles);
 }
 
