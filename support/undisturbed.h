@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <utility>
 
 namespace unstride {
 
@@ -25,8 +26,8 @@ class Undisturbed {
   double sample(const std::function<double()>& take, Seconds patience);
 
   int disturbed() const { return disturbed_; }  ///< samples that were taken all the same
-  Seconds kept() const { return kept_; }        ///< what taking the others' and these cost, and
-  Seconds lost() const { return lost_; }        ///< what waiting and what was taken again did
+  Seconds kept() const { return kept_; }        ///< spent on samples that were returned
+  Seconds lost() const { return lost_; }        ///< spent on waiting, and on samples that were taken again
 
  private:
   bool quiet();

@@ -19,8 +19,7 @@ constexpr std::int64_t shortest_piece = 4;
 
 AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
     : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
-  const plan::RowRun& run = shape.run;
-  transposes_ = phases_ == emit.problem.spec.stride && lanes_ % phases_ == 0 && run.channels % (lanes_ / phases_) == 0;
+  transposes_ = plan::amx_outputs_fill_vectors(emit.problem, shape.run);
   columns_at_once_ = phases_ > lanes_ ? 2 : 4;
   if (!transposes_) return;
   channels_at_once_ = lanes_ / phases_;
@@ -50,10 +49,6 @@ Value* AmxOutputs::emit_some(const WaitingTile& tile, Value* first, std::int64_t
   Value* end = emit_.min(tile.batches, emit_.add(first, batches));
   emit_batches(tile, first, end);
   return end;
-}
-
-void AmxOutputs::emit_all_from(const WaitingTile& tile, Value* first) {
-  emit_batches(tile, first, tile.batches);
 }
 
 void AmxOutputs::emit_batches(const WaitingTile& tile, Value* first, Value* end) {

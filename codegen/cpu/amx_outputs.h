@@ -28,11 +28,9 @@ class AmxOutputs {
 
   /// Makes the outputs of so many batches from `first` on, or of what there is of them; returns the next.
   llvm::Value* emit_some(const WaitingTile& tile, llvm::Value* first, std::int64_t batches);
-  /// The same of all that there is.
-  void emit_all_from(const WaitingTile& tile, llvm::Value* first);
+  void emit_batches(const WaitingTile& tile, llvm::Value* first, llvm::Value* end);
 
  private:
-  void emit_batches(const WaitingTile& tile, llvm::Value* first, llvm::Value* end);
   void emit_block(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
   void emit_pieces(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
   llvm::Value* finished(llvm::Value* pointer, bool aligned);

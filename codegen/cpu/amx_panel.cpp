@@ -55,11 +55,6 @@ class PanelPacker {
     if (channels % plan::AmxTiles::channels != 0) pack_block(emit.i64(blocks), channels % plan::AmxTiles::channels);
   }
 
-  // What may be moved as it is. Zeros in place of negative inputs are made in the arithmetic.
-  bool is_exact() const {
-    return emit.problem.spec.dtype == DType::bfloat16 && emit.problem.spec.prologue.op == Activation::Op::none;
-  }
-
   void pack_block(Value* block, std::int64_t channels) {
     Value* from = emit.at_stored(x, emit.add(emit.mul(emit.mul(block, plan::AmxTiles::channels), x_pitch), first));
     const std::int64_t block_elements = plan::AmxTiles::channels * geometry.panel_pitch;
@@ -84,7 +79,7 @@ class PanelPacker {
       }
     };
     emit.loop(emit.i64(0), width, square, [&](Value* e) {
-      if (!is_exact() || channels != plan::AmxTiles::channels) return pack_arithmetic(e);
+      if (!plan::amx_moves_inputs(emit.problem) || channels != plan::AmxTiles::channels) return pack_arithmetic(e);
       emit.branch(
           emit.inside(emit.sub(e, low), emit.i64(square), emit.sub(high, low)),
           [&] { pack_exact(emit.at_stored(from, e), emit.at(to, emit.mul(e, geometry.column_step))); },

@@ -86,7 +86,7 @@ class AmxTile {
     const WaitingTile waiting = stage.waiting(arguments.y_pitch);
     Value* sums = stage.free_sums();
     load_sums();
-    outputs.emit_all_from(waiting, reduce(waiting));
+    outputs.emit_batches(waiting, reduce(waiting), waiting.batches);
     store_sums(emit.builder.CreateSelect(arguments.last, sums, arguments.accumulators));
     stage.set_none_waiting();
     emit.branch(arguments.last, [&] { finish(stage, sums); });
@@ -237,7 +237,8 @@ llvm::Function* emit_finish_amx_tile(Emitter& emit, const TileShape& shape) {
   const std::array types = {emit.pointer_type(), emit.i64_type()};
   llvm::Function* function = emit.begin_function("finish", types);
   Stage stage(emit, shape.plan, function->getArg(0));
-  AmxOutputs(emit, shape).emit_all_from(stage.waiting(function->getArg(1)), emit.i64(0));
+  const WaitingTile waiting = stage.waiting(function->getArg(1));
+  AmxOutputs(emit, shape).emit_batches(waiting, emit.i64(0), waiting.batches);
   stage.set_none_waiting();
   emit.end_function();
   return function;

@@ -127,9 +127,7 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
 // half the shuffles, or pieces of one channel and column each.
 double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t columns) {
   const std::int64_t lanes = problem.lanes, phases = run.phases;
-  const bool fills_vectors =
-      phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
-  if (!fills_vectors)
+  if (!amx_outputs_fill_vectors(problem, run))
     return static_cast<double>(run.channels * columns) * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
   const std::int64_t channels_at_once = lanes / phases;
   const double shuffles = std::log2(static_cast<double>(channels_at_once));
@@ -139,8 +137,7 @@ double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t 
 
 // Of 32 channels by 16 columns of the panel.
 double square_cycles(const CpuProblem& problem) {
-  const bool is_moved = problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op == Activation::Op::none;
-  return is_moved ? 115 : 100 + 160 * bfloat16_parts(problem.spec.dtype).inputs;
+  return amx_moves_inputs(problem) ? 115 : 100 + 160 * bfloat16_parts(problem.spec.dtype).inputs;
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -180,6 +177,15 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 }
 
 }  // namespace
+
+bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run) {
+  const std::int64_t lanes = problem.lanes, phases = run.phases;
+  return phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
+}
+
+bool amx_moves_inputs(const CpuProblem& problem) {
+  return problem.spec.dtype == DType::bfloat16 && problem.spec.prologue.op == Activation::Op::none;
+}
 
 const CpuStrategy amx_tiles = {AmxTiles::name, enumerate,    why_illegal,  predict,
                                runs,           tile_columns, tail_columns, stage_elements};

@@ -98,6 +98,12 @@ ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, st
 /// Whether tiles of depthwise with so many vectors leave registers for all weights of a row.
 bool depthwise_weights_stay(const CpuProblem& problem, int vectors);
 
+/// Whether the outputs of a tile of amx_tiles fill vectors: neighbouring columns follow each other, and some channels
+/// have a vector of each.
+bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run);
+/// Whether inputs go into the panel of amx_tiles as they are.
+bool amx_moves_inputs(const CpuProblem& problem);
+
 std::int64_t weight_bytes_of_a_group(const CpuProblem& problem);
 /// Whether the packed weights of one group stay in half of the second-level cache.
 bool weights_in_l2(const CpuProblem& problem);
