@@ -23,6 +23,7 @@ import argparse
 import ctypes
 import json
 import math
+import random
 import statistics
 import sys
 import time
@@ -327,7 +328,7 @@ def main():
     parser.add_argument("--modes", default=",".join(MODES), help="some of: " + ", ".join(MODES))
     parser.add_argument("--all", action="store_true", help="the whole corpus, not its headline layers")
     parser.add_argument("--small", action="store_true", help="leave out what takes much memory")
-    parser.add_argument("--budget", type=float, default=math.inf, help="start no case after so many seconds")
+    parser.add_argument("--budget", type=float, default=math.inf, help="start no case after so many seconds; cases come in random order")
     arguments = parser.parse_args()
     start = time.monotonic()
     unknown = [mode for mode in arguments.modes.split(",") if mode not in MODES]
@@ -339,24 +340,26 @@ def main():
     bounds = ceilings(arguments.ceilings)
     report = {"device": torch.cuda.get_device_name(0), "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
               "ceilings": bounds, "rows": [], "left_out_for_time": 0}
-    for layer, batch, length in cases(arguments.all, arguments.small):
-        for mode in arguments.modes.split(","):
-            if time.monotonic() - start > arguments.budget:
-                report["left_out_for_time"] += 1
-                continue
-            row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length}
-            try:
-                row |= compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
-                torch.cuda.empty_cache()
-            except Exception as error:  # the other cases still count
-                row["error"] = (str(error) or repr(error)).splitlines()[0]
-            report["rows"].append(row)
-            write(report, arguments.json)
-            hot = row.get("hot", {})
-            print(f"{row['layer'][:44]:44} N {batch:2} L {length:6} {mode:15} "
-                  + (f"{row['seconds']['unstride']['hot'] * 1e6:9.1f} us, {hot['speedup']:6.2f} x {hot['best_peer']}, "
-                     f"roofline {hot['roofline']:.0%}" if hot and "error" not in row else
-                     str(row.get("error") or row.get("seconds"))), flush=True)
+    todo = [(case, mode) for case in cases(arguments.all, arguments.small) for mode in arguments.modes.split(",")]
+    if arguments.budget < math.inf:
+        random.Random(1).shuffle(todo)  # what there is time for is a fair sample
+    for (layer, batch, length), mode in todo:
+        if time.monotonic() - start > arguments.budget:
+            report["left_out_for_time"] += 1
+            continue
+        row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length}
+        try:
+            row |= compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
+            torch.cuda.empty_cache()
+        except Exception as error:  # the other cases still count
+            row["error"] = (str(error) or repr(error)).splitlines()[0]
+        report["rows"].append(row)
+        write(report, arguments.json)
+        hot = row.get("hot", {})
+        print(f"{row['layer'][:44]:44} N {batch:2} L {length:6} {mode:15} "
+              + (f"{row['seconds']['unstride']['hot'] * 1e6:9.1f} us, {hot['speedup']:6.2f} x {hot['best_peer']}, "
+                 f"roofline {hot['roofline']:.0%}" if hot and "error" not in row else
+                 str(row.get("error") or row.get("seconds"))), flush=True)
     write(report, arguments.json)
     print(json.dumps(report["summary"], indent=1))
     failed = sum("error" in row for row in report["rows"])

@@ -7,19 +7,23 @@
 namespace unstride::testing {
 namespace {
 
-using GpuStrict = OnGpu;
+using GpuDigests = OnGpuInParts;
 
-TEST_F(GpuStrict, OutputsHaveTheDigestsOfTheCpusKernels) {
+TEST_P(GpuDigests, OutputsHaveTheDigestsOfTheCpusKernels) {
   const std::vector<CpuDigest> calls = read_digests(UNSTRIDE_CPU_DIGESTS);
   ASSERT_GT(calls.size(), 250u);
-  for (const CpuDigest& call : calls)
+  for (std::size_t k = 0; k < calls.size(); ++k) {
+    if (!mine(k)) continue;
+    const CpuDigest& call = calls[k];
     with_element(call.spec.dtype, [&](auto element) {
       using T = decltype(element);
       const LayerData<T> data(call.spec, call.batch, call.length);
       const Kernel kernel = engine().compile(call.spec, {.target = "cuda"});
       EXPECT_EQ(digest_of(GpuCall<T>(kernel, data)()), call.digest) << describe(kernel, data);
     });
+  }
 }
+INSTANTIATE_TEST_SUITE_P(Part, GpuDigests, ::testing::Range<std::size_t>(0, GpuDigests::parts));
 
 }  // namespace
 }  // namespace unstride::testing

@@ -22,6 +22,16 @@ class OnGpu : public ::testing::Test {
   }
 };
 
+/// A long list of layers in parts, each a test of its own: scripts/gpu-check runs tests side by side, and what takes
+/// longest is the compiling, on one processor.
+class OnGpuInParts : public OnGpu, public ::testing::WithParamInterface<std::size_t> {
+ public:
+  static constexpr std::size_t parts = 8;
+
+ protected:
+  static bool mine(std::size_t k) { return k % parts == GetParam(); }
+};
+
 /// A kernel with its weights and a call's arrays on the device. y begins with a pattern that no test computes, and has
 /// some of it behind its end.
 template <typename T>
