@@ -1,6 +1,7 @@
 #include "tests/gpu/gpu_testing.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace unstride::testing {
 
@@ -61,6 +62,17 @@ void GpuCall<T>::run(void* stream) const {
   options.stream = stream;
   kernel_.run(ConstBuffer(x_.data(), x_count_, dtype_of<T>), weights_, Buffer(y_.data(), y_count_, dtype_of<T>),
               options);
+}
+
+template <typename T>
+void GpuCall<T>::wait() const {
+  try {
+    stream_.synchronize();
+  } catch (const Error& error) {
+    throw std::runtime_error(std::string(error.what()) + "; N " + std::to_string(options_.batch) + ", L " +
+                             std::to_string(options_.length) + ", " + to_json(kernel_.spec()) + ", " +
+                             std::string(kernel_.info().plan));
+  }
 }
 
 template <typename T>

@@ -43,7 +43,8 @@ class GpuCall {
   /// Puts it on the call's own stream, or another.
   void run() const { run(stream_.handle()); }
   void run(void* stream) const;
-  void wait() const { stream_.synchronize(); }
+  /// Throws with the layer and the plan when the device reports an error.
+  void wait() const;
   /// y of the last run, waited for. Fails the test when anything was written behind its end.
   std::vector<T> result() const;
   /// run, wait, result.

@@ -18,6 +18,13 @@ struct Graphs {
     get(instantiate, "cuGraphInstantiateWithFlags");
     get(launch, "cuGraphLaunch");
     get(node_count, "cuGraphGetNodes");
+    int (*retain)(void** context, int device) = nullptr;
+    int (*set_current)(void* context) = nullptr;
+    get(retain, "cuDevicePrimaryCtxRetain");
+    get(set_current, "cuCtxSetCurrent");
+    void* context = nullptr;  // instantiating wants a current one, which the engine does not leave behind
+    EXPECT_EQ(retain(&context, 0), 0);
+    EXPECT_EQ(set_current(context), 0);
   }
   int (*begin)(void* stream, int mode) = nullptr;
   int (*end)(void* stream, void** graph) = nullptr;
