@@ -52,7 +52,7 @@ struct FfmaTile {
   /// Channels of one round of the reduction's loop: operands of the next are loaded while the first are multiplied.
   UNSTRIDE_HOST_DEVICE constexpr int unrolled_channels(const Layer& layer) const {
     const Index taps = layer.polyphase().max_taps();
-    return taps > 4 ? 1 : static_cast<int>(max(1, min(8, 127 / (taps * rows * 4 * column_groups))));
+    return taps > 4 ? 1 : unroll_factor(min(8, 127 / (taps * rows * 4 * column_groups)));
   }
   /// Elements of the arithmetic.
   UNSTRIDE_HOST_DEVICE constexpr Index input_pitch(const Layer& layer) const { return columns() + halo(layer); }

@@ -256,7 +256,7 @@ class Mma {
         inputs_of(chunk) + lane % 4 * input_pitch + halo + column_warp * 16 * warp_sixteens + lane / 4;
 #pragma unroll 1
     for (int slab = depth_warp * tile.slabs; slab < (depth_warp + 1) * tile.slabs; ++slab)
-#pragma unroll(tap_block <= 4 ? tap_block : 1)
+#pragma unroll(tap_block > 4 ? 1 : is_last_shorter ? unroll_factor(tap_block) : tap_block)
       for (int tap = 0; tap < present; ++tap) {
         const unsigned* x = inputs + slab * 16 * input_pitch - tap * input_step;
         const unsigned* w = weights + (slab * tap_block + tap) * packed.piece_words;

@@ -34,7 +34,9 @@ INSTANTIATE_TEST_SUITE_P(Part, GpuSweep, ::testing::Range<std::size_t>(0, GpuSwe
 
 std::vector<LayerSpec> larger_layers() {
   std::vector<LayerSpec> layers = {layer(96, 48, 16, 8), layer(64, 32, 4, 2), layer(40, 24, 7, 3), layer(20, 1, 64, 16),
-                                   layer(48, 48, 3, 2)};
+                                   layer(48, 48, 3, 2),
+                                   // Of input channels that no block of them divides: two, three and four taps.
+                                   layer(53, 64, 4, 2), layer(37, 3, 30, 10), layer(514, 1, 40, 10)};
   layers[0].padding = 4;
   layers[0].prologue = {Activation::Op::leaky_relu, 0.1};
   layers[1].padding = 1;
