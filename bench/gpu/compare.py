@@ -5,8 +5,9 @@
 
 All run in this process, on PyTorch's memory and stream. Every call is captured into a CUDA graph, so that no launch cost
 is timed; contenders take turns in rounds, medians are reported. Hot: the graph repeats the call, its arrays stay in the
-second-level cache as far as they fit. Cold: before each call the graph overwrites an array twice the cache's size, and
-the time of that alone is subtracted. Variants of PyTorch, of which the fastest counts:
+second-level cache as far as they fit. Cold: before each call the graph overwrites an array twice the cache's size, and the
+time of that alone is subtracted. First: one call by the clock on the wall, with what is set up for it, such as cuDNN's
+search for an algorithm. Variants of PyTorch, of which the fastest counts:
 
     cudnn            conv_transpose1d as PyTorch sets it up
     cudnn_benchmark  torch.backends.cudnn.benchmark: cuDNN tries its algorithms first
@@ -103,6 +104,13 @@ class Case:
         return {k: layer[k] for k in ["stride", "padding", "output_padding", "groups", "dilation"]}
 
 
+def fold(case, columns):
+    """Overlap-add of [..., output channel and tap, input], for one group and no output padding."""
+    layer = case.layer
+    return F.fold(columns, (1, case.output_length), (1, layer["kernel_size"]), dilation=(1, layer["dilation"]),
+                  padding=(0, layer["padding"]), stride=(1, layer["stride"])).squeeze(-2)
+
+
 def pytorch_variants(case):
     """Name, whether cuDNN may try its algorithms, and the call."""
     arguments = case.torch_arguments()
@@ -117,9 +125,7 @@ def pytorch_variants(case):
         rows = case.weight.reshape(layer["in_channels"], -1).t().contiguous()
 
         def gemm_fold():
-            columns = torch.matmul(rows, case.x)
-            y = F.fold(columns, (1, case.output_length), (1, layer["kernel_size"]), dilation=(1, layer["dilation"]),
-                       padding=(0, layer["padding"]), stride=(1, layer["stride"])).squeeze(2)
+            y = fold(case, torch.matmul(rows, case.x))
             return y if case.bias is None else y + case.bias[:, None]
 
         yield "gemm_fold", False, gemm_fold
@@ -153,12 +159,17 @@ class Timer:
         return begin.elapsed_time(end) * 1e-3
 
     def time(self, calls, rounds):
-        """Seconds of each call, hot and cold: {name: {"hot": s, "cold": s}}; a call that fails: {"error": text}."""
-        result, ready = {}, {}
+        """Seconds of each call, hot, cold and the first one: {name: {"hot": s, "cold": s, "first": s}}; of one that
+        fails: {"error": text}."""
+        result, ready, first = {}, {}, {}
         for name, (prepare, call) in calls.items():
             try:
                 prepare()
-                for _ in range(3):
+                start = time.perf_counter()
+                call()
+                torch.cuda.synchronize()
+                first[name] = time.perf_counter() - start
+                for _ in range(2):
                     call()
                 torch.cuda.synchronize()
                 start = time.perf_counter()
@@ -176,7 +187,7 @@ class Timer:
                 times[name]["hot"].append(self.replay(hot) / repeats)
                 times[name]["cold"].append((self.replay(cold) - self.replay(flush)) / repeats)
         for name, kinds in times.items():
-            result[name] = {kind: statistics.median(values) for kind, values in kinds.items()}
+            result[name] = {kind: statistics.median(values) for kind, values in kinds.items()} | {"first": first[name]}
         return result
 
 
@@ -214,12 +225,26 @@ def timed(call):
     return begin.elapsed_time(end) * 1e-3
 
 
+def in_float64(case, x, weight, bias):
+    """One batch entry. cuDNN takes seconds for long kernels in float64, a matrix product and fold do not."""
+    layer = case.layer
+    if layer["groups"] > 1 or layer["output_padding"] > 0:
+        return F.conv_transpose1d(x, weight, bias, **case.torch_arguments())
+    y = fold(case, torch.matmul(weight.reshape(layer["in_channels"], -1).t(), x))
+    return y if bias is None else y + bias[:, None]
+
+
 def relative_error(case, y):
     """Largest |y - float64| / sum |x||w|."""
-    wide = case.x.double(), case.weight.double(), None if case.bias is None else case.bias.double()
-    reference = F.conv_transpose1d(*wide, **case.torch_arguments())
-    sizes = F.conv_transpose1d(wide[0].abs(), wide[1].abs(), None if case.bias is None else wide[2].abs(), **case.torch_arguments())
-    return ((y.double() - reference).abs() / sizes.clamp_min(1e-30)).max().item()
+    weight, bias = case.weight.double(), None if case.bias is None else case.bias.double()
+    worst = 0.0
+    for n in range(case.batch):
+        x = case.x[n].double()
+        reference = in_float64(case, x, weight, bias)
+        sizes = in_float64(case, x.abs(), weight.abs(), None if bias is None else bias.abs())
+        error = ((y[n].double() - reference).abs() / sizes.clamp_min(1e-30)).max().item()
+        worst = error if math.isnan(error) else max(worst, error)
+    return worst
 
 
 def error_bound(layer, dtype, math_mode):
