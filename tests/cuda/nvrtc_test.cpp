@@ -2,11 +2,13 @@
 // one.
 #include "runtime/cuda/nvrtc.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 
+#include "templates/cuda/polyphase.h"
 #include "tests/cuda/fakes.h"
 #include "unstride/error.hpp"
 
@@ -139,6 +141,37 @@ TEST_F(RealNvrtc, CompilesForAnArchitectureWithoutAGpu) {
                               "ELF"));
   EXPECT_FALSE(nvrtc->build_id().empty());
   EXPECT_TRUE(std::ranges::count(nvrtc->architectures(), 90));
+}
+
+// What gpu::unroll_factor says of this compiler: unrolled so often, a loop of a computed number of rounds still has
+// code for those that are left over. Unrolled by 3, it has not, and a kernel is wrong where no test without a GPU can
+// see it.
+TEST_F(RealNvrtc, KeepsTheRoundsThatAreLeftOverWhereKernelsUnroll) {
+  const std::string source =
+      "extern __shared__ float data[];\n"
+      "extern \"C\" __global__ void k(float* y) {\n"
+      "  float sum = 0;\n"
+      "#pragma unroll 1\n"
+      "  for (int chunk = 0; chunk < 33; ++chunk) {\n"
+      "    __syncthreads();\n"
+      "    const float* x = data + threadIdx.x + chunk % 2 * 1000;\n"
+      "    const int left = 515 - 16 * chunk;\n"
+      "#pragma unroll(factor)\n"
+      "    for (int c = 0; c < (left < 16 ? left : 16); ++c, x += 100) sum = __fmaf_rn(x[0], x[1], sum);\n"
+      "  }\n"
+      "  *y = sum;\n"
+      "}\n";
+  for (const int most : {2, 3, 5, 8}) {
+    const int factor = gpu::unroll_factor(most);
+    const std::string code = nvrtc
+                                 ->compile({.source = fmt::format("constexpr int factor = {};\n{}", factor, source),
+                                            .architecture = "sm_90a",
+                                            .kind = CodeKind::ptx})
+                                 .code;
+    int copies = 0;
+    for (std::size_t at = code.find("fma.rn"); at != code.npos; at = code.find("fma.rn", at + 1)) ++copies;
+    EXPECT_GT(copies, factor) << code;
+  }
 }
 
 TEST_F(RealNvrtc, ShowsTheLineOfAHeaderThatIsWrong) {
