@@ -365,10 +365,10 @@ def main():
     bounds = ceilings(arguments.ceilings)
     report = {"device": torch.cuda.get_device_name(0), "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
               "ceilings": bounds, "rows": [], "left_out_for_time": 0}
-    todo = [(case, mode) for case in cases(arguments.all, arguments.small) for mode in arguments.modes.split(",")]
+    runs = [(case, mode) for case in cases(arguments.all, arguments.small) for mode in arguments.modes.split(",")]
     if arguments.budget < math.inf:
-        random.Random(1).shuffle(todo)  # what there is time for is a fair sample
-    for (layer, batch, length), mode in todo:
+        random.Random(1).shuffle(runs)  # what there is time for is a fair sample
+    for (layer, batch, length), mode in runs:
         if time.monotonic() - start > arguments.budget:
             report["left_out_for_time"] += 1
             continue

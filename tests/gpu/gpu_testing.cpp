@@ -31,6 +31,7 @@ std::string why_no_gpu() {
 template <typename T>
 GpuCall<T>::GpuCall(const Kernel& kernel, const LayerData<T>& data, RunOptions options)
     : kernel_(kernel),
+      description_(describe(kernel, data)),
       weights_(kernel.pack(data.w, data.b)),
       options_(options),
       x_count_(std::ssize(data.x)),
@@ -69,9 +70,7 @@ void GpuCall<T>::wait() const {
   try {
     stream_.synchronize();
   } catch (const Error& error) {
-    throw std::runtime_error(std::string(error.what()) + "; N " + std::to_string(options_.batch) + ", L " +
-                             std::to_string(options_.length) + ", " + to_json(kernel_.spec()) + ", " +
-                             std::string(kernel_.info().plan));
+    throw std::runtime_error(error.what() + ("; " + description_));
   }
 }
 

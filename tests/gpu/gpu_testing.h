@@ -60,6 +60,7 @@ class GpuCall {
 
  private:
   Kernel kernel_;
+  std::string description_;
   PackedWeights weights_;
   RunOptions options_;
   std::int64_t x_count_, y_count_;
