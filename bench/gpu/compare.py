@@ -16,6 +16,9 @@ search for an algorithm. Variants of PyTorch, of which the fastest counts:
 
 Float32 is compared twice: strict math with TF32 off, and fast math with TF32 on. No contender fuses an activation.
 
+cuDNN can search for minutes (an inverse STFT in float16). Cases are measured by a process of their own: it is ended when a
+contender has not come back after --patience seconds, and the case is measured again without that one.
+
 unstride's results are held against float64: each row has "relative_error" and the "error_bound" of docs/spec.md. Exit status
 1: an error beyond its bound, or a case that failed; the JSON, which is written after every case, has the "error".
 """
@@ -24,6 +27,7 @@ import argparse
 import ctypes
 import json
 import math
+import multiprocessing
 import random
 import statistics
 import sys
@@ -43,6 +47,7 @@ MODES = {
     "bfloat16 fast": ("bfloat16", "fast", True, "bfloat16"),
     "bfloat16 strict": ("bfloat16", "strict", True, "fma"),
 }
+PEERS = ["cudnn", "cudnn_benchmark", "channels_last", "gemm_fold"]
 PITFALL_SECONDS = 0.05  # a call that takes longer is captured once, not often
 
 
@@ -104,13 +109,6 @@ class Case:
         return {k: layer[k] for k in ["stride", "padding", "output_padding", "groups", "dilation"]}
 
 
-def fold(case, columns):
-    """Overlap-add of [..., output channel and tap, input], for one group and no output padding."""
-    layer = case.layer
-    return F.fold(columns, (1, case.output_length), (1, layer["kernel_size"]), dilation=(1, layer["dilation"]),
-                  padding=(0, layer["padding"]), stride=(1, layer["stride"])).squeeze(-2)
-
-
 def pytorch_variants(case):
     """Name, whether cuDNN may try its algorithms, and the call."""
     arguments = case.torch_arguments()
@@ -125,7 +123,8 @@ def pytorch_variants(case):
         rows = case.weight.reshape(layer["in_channels"], -1).t().contiguous()
 
         def gemm_fold():
-            y = fold(case, torch.matmul(rows, case.x))
+            y = F.fold(torch.matmul(rows, case.x), (1, case.output_length), (1, layer["kernel_size"]),
+                       dilation=(1, layer["dilation"]), padding=(0, layer["padding"]), stride=(1, layer["stride"])).squeeze(-2)
             return y if case.bias is None else y + case.bias[:, None]
 
         yield "gemm_fold", False, gemm_fold
@@ -158,11 +157,12 @@ class Timer:
         torch.cuda.synchronize()
         return begin.elapsed_time(end) * 1e-3
 
-    def time(self, calls, rounds):
+    def time(self, calls, rounds, tell):
         """Seconds of each call, hot, cold and the first one: {name: {"hot": s, "cold": s, "first": s}}; of one that
-        fails: {"error": text}."""
+        fails: {"error": text}. tell: is called with the name of what is about to run."""
         result, ready, first = {}, {}, {}
         for name, (prepare, call) in calls.items():
+            tell(name)
             try:
                 prepare()
                 start = time.perf_counter()
@@ -184,6 +184,7 @@ class Timer:
         times = {name: {"hot": [], "cold": []} for name in ready}
         for _ in range(rounds):
             for name, (_, repeats, hot, cold, flush) in ready.items():
+                tell(name)
                 times[name]["hot"].append(self.replay(hot) / repeats)
                 times[name]["cold"].append((self.replay(cold) - self.replay(flush)) / repeats)
         for name, kinds in times.items():
@@ -226,11 +227,16 @@ def timed(call):
 
 
 def in_float64(case, x, weight, bias):
-    """One batch entry. cuDNN takes seconds for long kernels in float64, a matrix product and fold do not."""
+    """One batch entry, tap by tap."""
     layer = case.layer
-    if layer["groups"] > 1 or layer["output_padding"] > 0:
-        return F.conv_transpose1d(x, weight, bias, **case.torch_arguments())
-    y = fold(case, torch.matmul(weight.reshape(layer["in_channels"], -1).t(), x))
+    groups, stride, padding = layer["groups"], layer["stride"], layer["padding"]
+    c_out = weight.shape[1] * groups
+    whole = torch.zeros(c_out, case.output_length + 2 * padding, dtype=torch.float64, device=x.device)
+    x = x.reshape(groups, -1, case.length)
+    for j, tap in enumerate(weight.reshape(groups, -1, *weight.shape[1:]).unbind(3)):
+        first = j * layer["dilation"]
+        whole[:, first : first + (case.length - 1) * stride + 1 : stride] += torch.bmm(tap.mT, x).reshape(c_out, -1)
+    y = whole[:, padding : padding + case.output_length]
     return y if bias is None else y + bias[:, None]
 
 
@@ -260,7 +266,7 @@ def error_bound(layer, dtype, math_mode):
     return sums + rounding * (1 + sums)
 
 
-def compare(case, mode, lib, timer, rounds, bounds):
+def compare(case, mode, lib, timer, rounds, bounds, left_out, tell):
     math_mode, tf32 = MODES[mode][1:3]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     bias = case.bias_host
@@ -269,12 +275,12 @@ def compare(case, mode, lib, timer, rounds, bounds):
     if not handle:
         raise RuntimeError(lib.unstride_gpu_error().decode())
     try:
-        return measure(case, mode, lib, handle, timer, rounds, bounds)
+        return measure(case, mode, lib, handle, timer, rounds, bounds, left_out, tell)
     finally:
         lib.unstride_gpu_close(handle)
 
 
-def measure(case, mode, lib, handle, timer, rounds, bounds):
+def measure(case, mode, lib, handle, timer, rounds, bounds, left_out, tell):
     dtype, math_mode, _, ceiling = MODES[mode]
     row = {"operations": case.operations, "bytes": case.bytes}
     row["plan"] = lib.unstride_gpu_describe(handle).decode()
@@ -292,11 +298,14 @@ def measure(case, mode, lib, handle, timer, rounds, bounds):
 
     calls = {"unstride": (tries(False), run)}
     for name, enabled, call in pytorch_variants(case):
-        calls[name] = (tries(enabled), call)
-    row["seconds"] = timer.time(calls, rounds)
+        if name not in left_out:
+            calls[name] = (tries(enabled), call)
+    row["seconds"] = timer.time(calls, rounds, tell) | {name: {"error": why} for name, why in left_out.items()}
+    tell("unstride")
     row["launch_us"] = lib.unstride_gpu_launch_us(handle, case.x.data_ptr(), case.y.data_ptr(), case.batch, case.length)
     run()
     torch.cuda.synchronize()
+    tell("the reference")
     row["relative_error"] = relative_error(case, case.y)
     row["error_bound"] = error_bound(case.layer, dtype, math_mode)
     if not row["relative_error"] <= row["error_bound"]:  # also where it is not a number
@@ -313,12 +322,77 @@ def measure(case, mode, lib, handle, timer, rounds, bounds):
     return row
 
 
-def cases(everything, small):
+def serve(connection, contender, ceilings_library, rounds, bounds):
+    """In a process of its own: sends what a report begins with, then for each (layer, batch, length, mode, left_out) that
+    it receives the names of what runs and at last a row. left_out: why, by the name of a contender."""
+    lib, timer = load_contender(contender), Timer()
+    bounds = bounds or ceilings(ceilings_library)
+    connection.send({"device": torch.cuda.get_device_name(0), "torch": torch.__version__,
+                     "cudnn": torch.backends.cudnn.version(), "ceilings": bounds})
+    while True:
+        layer, batch, length, mode, left_out = connection.recv()
+        try:
+            row = compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, rounds, bounds, left_out, connection.send)
+            torch.cuda.empty_cache()
+        except Exception as error:  # the other cases still count
+            row = {"error": (str(error) or repr(error)).splitlines()[0]}
+        connection.send(row)
+
+
+class Server:
+    """The process that measures; another one after an error, or when it does not answer."""
+
+    def __init__(self, patience, *arguments):
+        self.patience, self.arguments = patience, list(arguments)
+        self.process = None
+        self.about = self.start()
+
+    def start(self):
+        context = multiprocessing.get_context("spawn")
+        self.connection, end = context.Pipe()
+        self.process = context.Process(target=serve, args=(end, *self.arguments), daemon=True)
+        self.process.start()
+        end.close()
+        about = self.connection.recv()
+        self.arguments[-1] = about["ceilings"]
+        return about
+
+    def stop(self):
+        self.process.kill()
+        self.process.join()
+
+    def row(self, *case):
+        """Of (layer, batch, length, mode). Peers that do not come back are left out."""
+        left_out = {}
+        while True:
+            self.connection.send((*case, left_out))
+            running, row, why = "the case", None, f"no answer within {self.patience:g} s"
+            try:
+                while row is None and self.connection.poll(self.patience):
+                    answer = self.connection.recv()
+                    if isinstance(answer, dict):
+                        row = answer
+                    else:
+                        running = answer
+            except EOFError:
+                why = "its process ended"
+            if row and "error" not in row:
+                return row
+            self.stop()
+            self.start()
+            if row:
+                return row
+            if running not in PEERS or running in left_out:
+                return {"error": f"{running}: {why}"}
+            left_out[running] = why
+
+
+def cases(everything, small, wanted):
     """(layer, batch, length): each layer's lengths with one batch entry, and its middle length with sixteen."""
     document = json.loads(CORPUS.read_text())
     layers = document["layers"] if isinstance(document, dict) else document
     for layer in layers:
-        if not everything and not layer.get("headline"):
+        if wanted not in f"{layer['model']} {layer['layer']}" or not everything and not layer.get("headline"):
             continue
         lengths = sorted(layer["typical_input_lengths"]) or [100]
         for batch, length in [(1, n) for n in lengths] + [(16, lengths[len(lengths) // 2])]:
@@ -352,6 +426,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--modes", default=",".join(MODES), help="some of: " + ", ".join(MODES))
     parser.add_argument("--all", action="store_true", help="the whole corpus, not its headline layers")
+    parser.add_argument("--layers", default="", help="only layers whose name has this in it")
+    parser.add_argument("--patience", type=float, default=15, help="seconds that a contender may take; 15 if left out")
     parser.add_argument("--small", action="store_true", help="leave out what takes much memory")
     parser.add_argument("--budget", type=float, default=math.inf, help="start no case after so many seconds; cases come in random order")
     arguments = parser.parse_args()
@@ -361,11 +437,9 @@ def main():
         parser.error(f"--modes: {', '.join(unknown)}: must be some of {', '.join(MODES)}")
     if not torch.cuda.is_available():
         sys.exit("compare.py: PyTorch finds no GPU")
-    lib, timer = load_contender(arguments.contender), Timer()
-    bounds = ceilings(arguments.ceilings)
-    report = {"device": torch.cuda.get_device_name(0), "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
-              "ceilings": bounds, "rows": [], "left_out_for_time": 0}
-    runs = [(case, mode) for case in cases(arguments.all, arguments.small) for mode in arguments.modes.split(",")]
+    server = Server(arguments.patience, arguments.contender, arguments.ceilings, arguments.rounds, None)
+    report = server.about | {"rows": [], "left_out_for_time": 0}
+    runs = [(case, mode) for case in cases(arguments.all, arguments.small, arguments.layers) for mode in arguments.modes.split(",")]
     if arguments.budget < math.inf:
         random.Random(1).shuffle(runs)  # what there is time for is a fair sample
     for (layer, batch, length), mode in runs:
@@ -373,11 +447,7 @@ def main():
             report["left_out_for_time"] += 1
             continue
         row = {"layer": f"{layer['model']} {layer['layer']}", "mode": mode, "batch": batch, "length": length}
-        try:
-            row |= compare(Case(layer, batch, length, MODES[mode][0]), mode, lib, timer, arguments.rounds, bounds)
-            torch.cuda.empty_cache()
-        except Exception as error:  # the other cases still count
-            row["error"] = (str(error) or repr(error)).splitlines()[0]
+        row |= server.row(layer, batch, length, mode)
         report["rows"].append(row)
         write(report, arguments.json)
         hot = row.get("hot", {})
@@ -385,6 +455,7 @@ def main():
               + (f"{row['seconds']['unstride']['hot'] * 1e6:9.1f} us, {hot['speedup']:6.2f} x {hot['best_peer']}, "
                  f"roofline {hot['roofline']:.0%}" if hot and "error" not in row else
                  str(row.get("error") or row.get("seconds"))), flush=True)
+    server.stop()
     write(report, arguments.json)
     print(json.dumps(report["summary"], indent=1))
     failed = sum("error" in row for row in report["rows"])
