@@ -17,8 +17,10 @@ struct WgmmaTile {
   int splits = 1;       ///< blocks that share a tile's reduction (split.h)
   int blocks_per_multiprocessor = 1;
 
-  /// Of a thread, where two warpgroups multiply: 65536 in all. Producers keep inputs in theirs.
-  static constexpr int consumer_registers = 200, producer_registers = 112;
+  /// Of a thread, where two warpgroups multiply; producers keep inputs in theirs. In all no more than the block starts
+  /// with, an equal share of 65536 for each thread, in eights: a warp would wait for more forever.
+  static constexpr int consumer_registers = 200, producer_registers = 104;
+  static_assert(2 * consumer_registers + producer_registers <= 3 * (65536 / 384 / 8 * 8));
 
   bool operator==(const WgmmaTile&) const = default;
 

@@ -138,5 +138,24 @@ TEST(Failures, NameBlockThreadAndPlace) {
   EXPECT_NE(what.find("barriers_test.cpp:"), what.npos) << what;
 }
 
+// 384 threads start with 168 each.
+TEST(Registers, AreRaisedByWhatOtherThreadsGiveBack) {
+  run_under_all_schedules({.threads = 384}, [] {
+    if (thread() >= 256)
+      lower_registers<104>();
+    else
+      raise_registers<200>();
+  });
+}
+
+TEST(Registers, ThatTheBlockDoesNotHaveAreWaitedForForever) {
+  expect_failure({.threads = 384}, "wait in raise_registers", [] {
+    if (thread() >= 256)
+      lower_registers<112>();
+    else
+      raise_registers<200>();
+  });
+}
+
 }  // namespace
 }  // namespace unstride::testing

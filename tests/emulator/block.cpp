@@ -16,6 +16,8 @@ namespace {
 
 Block* running = nullptr;
 
+constexpr unsigned registers_of_multiprocessor = 65536;
+
 bool same(Place a, Place b) {
   return a.line == b.line && std::strcmp(a.file, b.file) == 0;
 }
@@ -63,6 +65,7 @@ void Block::reset(const Grid& grid) {
   failure_.clear();
   mbarriers_.clear();
   published_.clear();
+  free_registers_ = 0;
   // The last byte touches the guard, as far as the alignment permits, or the first one does; what is not shared memory
   // must stay poisoned behind it.
   constexpr std::size_t alignment = 128;
@@ -77,6 +80,7 @@ void Block::reset(const Grid& grid) {
     thread.state = State::ready;
     thread.copies.clear();
     thread.commits = 0;
+    thread.registers = static_cast<int>(registers_of_multiprocessor / threads / 8 * 8);
     thread.fiber.start(&Block::entry);
   }
 }
@@ -118,6 +122,7 @@ bool Block::run_warp(unsigned warp, Schedule& schedule) {
 }
 
 bool Block::can_go_on(Thread& thread) {
+  if (thread.state == State::at_registers) return take_registers(thread);
   if (thread.state != State::at_mbarrier) return thread.state == State::ready;
   try {
     return mbarriers_.completed(thread.mbarrier, thread.parity);
@@ -321,6 +326,19 @@ void Block::wait_mbarrier(void* barrier, int parity, Place place) {
   bool completed = false;
   with_mbarriers(place, [&](Mbarriers& mbarriers) { completed = mbarriers.completed(barrier, parity); });
   if (!completed) wait(State::at_mbarrier, "wait", place);
+}
+
+void Block::set_registers(int registers, const char* name, Place place) {
+  current_->wanted_registers = registers;
+  if (!take_registers(*current_)) wait(State::at_registers, name, place);
+}
+
+bool Block::take_registers(Thread& thread) {
+  const int more = thread.wanted_registers - thread.registers;
+  if (more > free_registers_) return false;
+  free_registers_ -= more;
+  thread.registers = thread.wanted_registers;
+  return true;
 }
 
 bool Block::stack_overflowed_at(const void* address) const {

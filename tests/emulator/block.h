@@ -55,6 +55,8 @@ class Block {
     fail(std::move(what), place);
   }
   void wait_mbarrier(void* barrier, int parity, Place place);
+  /// Of the running thread. What it gives back is there for other threads; for more than is there it waits.
+  void set_registers(int registers, const char* name, Place place);
   /// Takes the text, and the calling function keeps nothing else that has a destructor: it is never left.
   [[noreturn]] void fail(std::string&& what, Place place);
 
@@ -64,7 +66,7 @@ class Block {
   bool stack_overflowed_at(const void* address) const;
 
  private:
-  enum class State { ready, at_block_barrier, at_some_barrier, in_collective, at_mbarrier, returned };
+  enum class State { ready, at_block_barrier, at_some_barrier, in_collective, at_mbarrier, at_registers, returned };
   struct Copy {
     void* to;
     const void* from;
@@ -82,6 +84,7 @@ class Block {
     Place place;
     int barrier_id = 0, parity = 0;
     void* mbarrier = nullptr;
+    int registers = 0, wanted_registers = 0;
     std::vector<Copy> copies;
     int commits = 0;
   };
@@ -105,6 +108,7 @@ class Block {
   bool run_warp(unsigned warp, Schedule& schedule);
   bool release_block_barrier();
   bool can_go_on(Thread& thread);
+  bool take_registers(Thread& thread);
   void wait(State state, const char* in, Place place);
   void land_published();
   void check_finished();
@@ -114,6 +118,7 @@ class Block {
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
   unsigned count_ = 0;
+  int free_registers_ = 0;
   Thread* current_ = nullptr;
   bool in_thread_ = false;
   const std::function<void()>* kernel_ = nullptr;

@@ -59,6 +59,9 @@ void commit_products(const char* file, int line) {
 void wait_products(int pending, const char* file, int line) {
   running_block().wait_products(pending, {file, line});
 }
+void set_registers(int registers, const char* name, const char* file, int line) {
+  running_block().set_registers(registers, name, {file, line});
+}
 void fail(const char* what, const char* file, int line) {
   running_block().fail(what, {file, line});
 }

@@ -35,6 +35,7 @@ void init_barrier(void* barrier, int arrivals, const char* file, int line);
 void arrive(void* barrier, int expected_bytes, const char* file, int line);
 void wait(void* barrier, int parity, const char* file, int line);
 void copy_bulk(void* shared, const void* global, int bytes, void* barrier, const char* file, int line);
+void set_registers(int registers, const char* name, const char* file, int line);
 [[noreturn]] void fail(const char* what, const char* file, int line);
 
 // Of tensor cores: one warp's product. An operand of a collective.
@@ -237,9 +238,13 @@ inline void wgmma_bfloat16(float (*d)[4], const unsigned (&a)[4], unsigned long 
   emulator::issue_product({d, a, b, columns, emulator::multiply_group_bfloat16}, "wgmma_bfloat16", file, line);
 }
 template <int registers>
-inline void raise_registers() {}
+inline void raise_registers(UNSTRIDE_PLACE) {
+  emulator::set_registers(registers, "raise_registers", file, line);
+}
 template <int registers>
-inline void lower_registers() {}
+inline void lower_registers(UNSTRIDE_PLACE) {
+  emulator::set_registers(registers, "lower_registers", file, line);
+}
 
 }  // namespace unstride::gpu
 
