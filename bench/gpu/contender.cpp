@@ -99,17 +99,20 @@ int unstride_gpu_run(void* layer, const void* x, void* y, std::int64_t batch, st
 
 double unstride_gpu_launch_us(void* layer, const void* x, void* y, std::int64_t batch, std::int64_t length) {
   constexpr int bursts = 50, launches = 100;  // a driver queues about a thousand launches before it makes callers wait
+  constexpr std::chrono::milliseconds enough(300);  // long calls are waited for after each burst
   return guarded(-1.0, [&] {
     const DeviceStream stream(engine());
     std::vector<double> times;
-    for (int burst = 0; burst < bursts; ++burst) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (times.size() < bursts && std::chrono::steady_clock::now() - begin < enough) {
       const auto start = std::chrono::steady_clock::now();
       for (int k = 0; k < launches; ++k) run(*static_cast<Layer*>(layer), x, y, batch, length, stream.handle());
       const std::chrono::duration<double, std::micro> elapsed = std::chrono::steady_clock::now() - start;
       times.push_back(elapsed.count() / launches);
       stream.synchronize();
     }
-    std::ranges::nth_element(times, times.begin() + bursts / 2);
-    return times[bursts / 2];
+    const auto middle = times.begin() + std::ssize(times) / 2;
+    std::ranges::nth_element(times, middle);
+    return *middle;
   });
 }
