@@ -24,8 +24,8 @@ struct MmaOperand {
   using X = Stored<layer.element>;
   static constexpr int channels = layer.element == Element::float32 ? 1 : 2;
 
-  /// The prologue applied, in the operand's type. `valid`: false beyond the ends of x.
-  static __device__ __forceinline__ unsigned word(const X (&x)[channels], bool valid) {
+  /// The prologue applied, in the operand's type.
+  static __device__ __forceinline__ unsigned word(const X (&x)[channels]) {
     unsigned bits = 0;
     if constexpr (layer.element == Element::float32) {
       bits = tf32_of(activated<layer.prologue>(x[0]));
@@ -37,7 +37,7 @@ struct MmaOperand {
         bits |= static_cast<unsigned>(rounded<layer.element>(activated<layer.prologue>(widened<layer.element>(x[i]))))
                 << 16 * i;
     }
-    return valid ? bits : 0;
+    return bits;
   }
   static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     const unsigned b[2] = {b0, b1};
@@ -74,22 +74,31 @@ class Mma {
   static constexpr int warp_sixteens = tile.columns / tile.column_warps / 16;  // of columns, of a warp
   static constexpr int stage_depth = 16 * stage_slabs;                         // words at one position
   static constexpr int fetch_warps = has_producers ? warps_of_group : threads / 32;
+  static constexpr int held_rows = ceil_div(stage_depth, fetch_warps), held_columns = ceil_div(positions, 32);
   static constexpr int held_words = tile.held_words(layer, fetch_warps);
 
   static_assert(layer.element != Element::float64);
   static_assert(threads <= 1024 && row_groups % tile.row_warps == 0 && tile.columns % (16 * tile.column_warps) == 0);
   static_assert(tile.order == Rows::channels || polyphase.max_delay() == 0, "eight rows must read the same inputs");
+  static_assert(held_words == held_rows * held_columns);
   static_assert(tile.stages >= 2 && tile.splits >= 1 && tile.splits <= chunks);
+
+  /// Which positions of a chunk's inputs lie in x.
+  struct Inside {
+    int begin, end;
+    __device__ __forceinline__ bool operator()(int position) const { return position >= begin && position < end; }
+  };
 
   const Arguments& arguments;
   unsigned* const shared = reinterpret_cast<unsigned*>(dynamic_shared());
   const Share share = Share::of_block<tile.splits>();
   const BlockPlace place;
+  const Inside always_inside;  ///< of all chunks, where stages have all taps
   int lane, column_warp, row_warp, depth_warp;
 
  public:
   __device__ __forceinline__ explicit Mma(const Arguments& a)
-      : arguments(a), place(BlockPlace::of<layer, shape>(share.tile, a.columns)) {
+      : arguments(a), place(BlockPlace::of<layer, shape>(share.tile, a.columns)), always_inside(inside_of(0)) {
     const int warp = static_cast<int>(threadIdx.x) / 32;
     lane = static_cast<int>(threadIdx.x) % 32;
     column_warp = warp % tile.column_warps;
@@ -104,7 +113,7 @@ class Mma {
 #pragma unroll
     for (int stage = 0; stage < tile.stages - 1; ++stage) copy_weights(first_chunk() + stage);
     fetch_inputs(first_chunk(), held);
-    put_inputs(first_chunk(), held, inputs_of(first_chunk()));
+    put_inputs(held, inputs_of(first_chunk()));
 #pragma unroll 1
     for (int chunk = first_chunk(); chunk < end_chunk(); ++chunk) {
       wait_copies<tile.stages - 2>();
@@ -113,7 +122,7 @@ class Mma {
       const bool more = chunk + 1 < end_chunk();
       if (more) fetch_inputs(chunk + 1, held);
       multiply(chunk, sums);
-      if (more) put_inputs(chunk + 1, held, inputs_of(chunk + 1));
+      if (more) put_inputs(held, inputs_of(chunk + 1));
     }
     wait_copies<0>();
     if (is_whole(sums)) store(sums);
@@ -177,43 +186,52 @@ class Mma {
     commit_copies();
   }
 
-  // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p. A warp fetches all
-  // positions of a word, 32 at a time, then of the word `warps` further on.
+  // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p.
   __device__ __forceinline__ Index first_input(int chunk) const {
     return place.column - halo - Index{first_tap(chunk)} * input_step;
   }
-  /// Calls f(n, word, position, whether that lies in x) for what the thread holds.
-  template <typename F>
-  __device__ __forceinline__ void for_held(int chunk, const F& f) const {
-    constexpr int warps = fetch_warps, rounds = ceil_div(positions, 32);
+  __device__ __forceinline__ Inside inside_of(int chunk) const {
     const Index first = first_input(chunk);
-    const int begin = clamped(-first, positions), end = clamped(arguments.input_length - first, positions);
-    const int warp = static_cast<int>(threadIdx.x) / 32 - (has_producers ? threads / 32 : 0);
-#pragma unroll
-    for (int n = 0; n < held_words; ++n) {
-      const int word = warp + n / rounds * warps, position = lane + n % rounds * 32;
-      if ((stage_depth % warps == 0 || word < stage_depth) && (positions % 32 == 0 || position < positions))
-        f(n, word, position, position >= begin && position < end);
-    }
+    return {clamped(-first, positions), clamped(arguments.input_length - first, positions)};
   }
+  __device__ __forceinline__ int fetch_warp() const {
+    return static_cast<int>(threadIdx.x) / 32 - (has_producers ? threads / 32 : 0);
+  }
+  /// Row r of what a thread holds is word fetch_warp() + r*fetch_warps of a position.
+  __device__ __forceinline__ bool has_row(int r) const {
+    return stage_depth % fetch_warps == 0 || fetch_warp() + r * fetch_warps < stage_depth;
+  }
+  /// Zeros beyond the ends of x and its channels, which every prologue leaves as they are. Addresses are counted on: a
+  /// product for each would take longer than the load.
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[held_words][Operand::channels]) const {
-    const int first = first_slab(chunk) * static_cast<int>(packed.slab_words) * Operand::channels;
-    const X* x =
-        static_cast<const X*>(arguments.x) + (place.input_row + first) * arguments.input_pitch + first_input(chunk);
-    for_held(chunk, [&](int n, int word, int position, bool valid) {
+    constexpr bool fills_stages = layer.in_channels % (stage_depth * Operand::channels) == 0;
+    const Inside inside = tap_chunks == 1 ? always_inside : inside_of(chunk);
+    const int first_word = first_slab(chunk) * static_cast<int>(packed.slab_words) + fetch_warp();
+    const Index pitch = arguments.input_pitch;
+    const X* from = static_cast<const X*>(arguments.x) +
+                    (place.input_row + Index{first_word} * Operand::channels) * pitch + first_input(chunk) + lane;
+#pragma unroll
+    for (int r = 0; r < held_rows; ++r) {
 #pragma unroll
       for (int i = 0; i < Operand::channels; ++i) {
-        const int channel = word * Operand::channels + i;
-        held[n][i] =
-            valid && first + channel < layer.in_channels ? x[channel * arguments.input_pitch + position] : X{0};
+        const int channel = (first_word + r * fetch_warps) * Operand::channels + i;
+        const bool exists = has_row(r) && (fills_stages || channel < layer.in_channels);
+#pragma unroll
+        for (int c = 0; c < held_columns; ++c)
+          held[r * held_columns + c][i] = exists && inside(lane + 32 * c) ? from[32 * c] : X{0};
+        from += pitch;
       }
-    });
+      from += (fetch_warps - 1) * Operand::channels * pitch;
+    }
   }
-  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[held_words][Operand::channels],
-                                             unsigned* to) const {
-    for_held(chunk, [&](int n, int word, int position, bool valid) {
-      to[word * input_pitch + position] = Operand::word(held[n], valid);
-    });
+  __device__ __forceinline__ void put_inputs(const X (&held)[held_words][Operand::channels], unsigned* to) const {
+    to += fetch_warp() * input_pitch + lane;
+#pragma unroll
+    for (int r = 0; r < held_rows; ++r)
+#pragma unroll
+      for (int c = 0; c < held_columns; ++c)
+        if (has_row(r) && (positions % 32 == 0 || lane + 32 * c < positions))
+          to[r * fetch_warps * input_pitch + 32 * c] = Operand::word(held[r * held_columns + c]);
   }
 
   // Rows: of the warp's group n, and of the lane's sum i in it

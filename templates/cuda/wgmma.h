@@ -69,39 +69,38 @@ class Wgmma : Mma<layer, tile.products(), true> {
 
   __device__ __forceinline__ void produce() const {
     typename Base::X held[Base::held_words][Operand::channels];
-    const bool copies = threadIdx.x / 32 == consumers / 32;  // the first of its warps
     Base::fetch_inputs(first_chunk(), held);
 #pragma unroll 1
     for (int chunk = first_chunk(); chunk < end_chunk(); ++chunk) {
       const int step = chunk - first_chunk(), stage = step % tile.stages, round = step / tile.stages;
       if (round > 0) wait(empty(stage), (round - 1) % 2);
-      if (copies) copy_weights(chunk, stage);
-      Base::put_inputs(chunk, held, inputs_of(stage));
+      copy_weights(chunk, stage);
+      Base::put_inputs(held, inputs_of(stage));
       sync_warp();
       if (lane == 0) arrive(full(stage));
       if (chunk + 1 < end_chunk()) Base::fetch_inputs(chunk + 1, held);
     }
   }
 
-  /// By one warp. Groups of rows that do not exist are left as they are: nobody reads their sums.
+  /// A warp copies every fourth group of rows: its lanes issue copies one after the other, some 60 cycles each. Groups
+  /// that do not exist are left as they are: nobody reads their sums. Bytes may come before they are expected, since
+  /// the stage is full after that arrival only.
   __device__ __forceinline__ void copy_weights(int chunk, int stage) const {
     constexpr int bytes = 4 * row_group_words;
     const int first_outer = tile.order == Rows::channels ? place.phase : place.channel;
     const int first_inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
     const int outer = min(tile.outer_tiles, packed.outer(layer) - first_outer);
     const int inner = min(tile.inner_tiles, packed.inner(layer) - first_inner);
-    if (lane == 0) arrive_expecting(full(stage), outer * inner * bytes);
-    sync_warp();
+    if (lane == 0 && Base::fetch_warp() == 0) arrive_expecting(full(stage), outer * inner * bytes);
     const unsigned* from = static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) +
                            Index{first_slab(chunk)} * (taps * MmaWeights::piece_words);
-#pragma unroll 1
-    for (int row_group = lane; row_group < row_groups; row_group += 32) {
-      const int outer_row = row_group / tile.inner_tiles, inner_row = row_group % tile.inner_tiles;
-      if (outer_row >= outer || inner_row >= inner) continue;
-      const Index row = Index{first_outer + outer_row} * packed.inner(layer) + first_inner + inner_row;
-      copy_bulk(weights_of(stage) + row_group * row_group_words, from + row * packed.row_group_words(layer), bytes,
-                full(stage));
-    }
+    static_assert(row_groups <= 32 * warps_of_group);
+    const int row_group = warps_of_group * lane + Base::fetch_warp();
+    const int outer_row = row_group / tile.inner_tiles, inner_row = row_group % tile.inner_tiles;
+    if (outer_row >= outer || inner_row >= inner) return;
+    const Index row = Index{first_outer + outer_row} * packed.inner(layer) + first_inner + inner_row;
+    copy_bulk(weights_of(stage) + row_group * row_group_words, from + row * packed.row_group_words(layer), bytes,
+              full(stage));
   }
 
   __device__ __forceinline__ void consume() const {
