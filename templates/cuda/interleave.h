@@ -32,37 +32,22 @@ struct Interleave {
                                                Index bias_row, Index first_column, int first_phase) {
     const int thread = threadIdx.x;
     if (teams * team < threads && thread >= teams * team) return;
-#pragma unroll 1
-    for (int channel = thread / team; channel < channels; channel += teams) {
-      T bias = 0;
-      if constexpr (layer.bias && polyphase.has_bias_only_phases())
-        bias = static_cast<const T*>(arguments.bias)[bias_row + channel];
-      if constexpr (merged)
-        store_one(arguments, sums + channel * pitch, row + channel, bias, first_column, thread % team);
-      else
-        store_phases(arguments, sums + channel * pitch, row + channel, bias, first_column, first_phase, thread % team);
-    }
+    const auto bias = [&](int channel) {
+      return layer.bias ? static_cast<const T*>(arguments.bias)[bias_row + channel] : T{0};
+    };
+    const Channels of_team = {thread / team, channels, row};
+    if constexpr (merged)
+      store_merged(arguments, sums, of_team, bias, first_column, thread % team);
+    else
+      store_phases(arguments, sums, of_team, bias, first_column, first_phase, thread % team);
   }
 
   /// One channel with all phases, by threads 0 to team - 1.
   static __device__ __forceinline__ void store_one(const Arguments& arguments, const T* sums, Index row, T bias,
                                                    Index first_column, int thread) {
-    static_assert(merged);
-    const Index first_output = first_column * layer.stride - layer.offset;
-    const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
-    const Index to = row * arguments.output_pitch + first_output;
-#pragma unroll 4
-    for (int place = thread; place < outputs; place += team) {
-      if (place < begin || place >= end) continue;
-      T sum;
-      if constexpr (contiguous) {
-        sum = sums[skewed(place)];
-      } else {
-        const int first_tap = static_cast<int>(first_tap_of(place % span));
-        sum = first_tap < 0 ? bias : sums[skewed(place / span * phases + first_tap)];
-      }
-      write(arguments, to + place, sum);
-    }
+    static_assert(merged && teams == 1);
+    store_merged(
+        arguments, sums, {0, 1, row}, [&](int) { return bias; }, first_column, thread);
   }
 
  private:
@@ -87,24 +72,54 @@ struct Interleave {
     const Integer first = phase / common % step * factor % step;
     return phase % common == 0 && first < layer.kernel_size ? first : -1;
   }
-  static __device__ __forceinline__ void write(const Arguments& arguments, Index element, T sum) {
-    auto* y = static_cast<Stored<layer.element>*>(arguments.y);
-    y[element] = rounded<layer.element>(activated<layer.epilogue>(sum));
+  /// Those that a team stores: `first`, and every teams-th after it, below `end`. row: of channel 0 in y.
+  struct Channels {
+    int first, end;
+    Index row;
+  };
+  /// One output of each channel: sum(channel), where `output` lies in a row of y. What depends on the output alone is
+  /// computed once for all channels, which takes far longer than the store.
+  template <typename Value>
+  static __device__ __forceinline__ void store_output(const Arguments& arguments, Channels channels, Index output,
+                                                      const Value& value) {
+    const Index step = teams * arguments.output_pitch;
+    auto* y = static_cast<Stored<layer.element>*>(arguments.y) +
+              (channels.row + channels.first) * arguments.output_pitch + output;
+#pragma unroll 4
+    for (int channel = channels.first; channel < channels.end; channel += teams, y += step)
+      *y = rounded<layer.element>(activated<layer.epilogue>(value(channel)));
+  }
+
+  template <typename Bias>
+  static __device__ __forceinline__ void store_merged(const Arguments& arguments, const T* sums, Channels channels,
+                                                      const Bias& bias, Index first_column, int thread) {
+    const Index first_output = first_column * layer.stride - layer.offset;
+    const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
+#pragma unroll 2
+    for (int place = thread; place < outputs; place += team) {
+      if (place < begin || place >= end) continue;
+      const int first_tap = contiguous ? place % span : static_cast<int>(first_tap_of(place % span));
+      const T* from = sums + skewed(contiguous ? place : place / span * phases + first_tap);
+      store_output(arguments, channels, first_output + place,
+                   [&](int channel) { return !contiguous && first_tap < 0 ? bias(channel) : from[channel * pitch]; });
+    }
   }
 
   // The tile's own phases, and with the first of them the outputs that no phase has.
-  static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Index row, T bias,
-                                                      Index first_column, int first_phase, int thread) {
+  template <typename Bias>
+  static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Channels channels,
+                                                      const Bias& bias, Index first_column, int first_phase,
+                                                      int thread) {
     constexpr Polyphase of_layer = polyphase;
     const int present = clamped(of_layer.phases() - first_phase, phases);
-    const Index to = row * arguments.output_pitch;
 #pragma unroll 2
     for (int place = thread; place < outputs; place += team) {
       const int phase = place % phases;
       const Index output =
           (first_column + place / phases) * layer.stride + of_layer.phase(first_phase + phase) - layer.offset;
+      const T* from = sums + skewed(place);
       if (phase < present && output >= 0 && output < arguments.output_length)
-        write(arguments, to + output, sums[skewed(place)]);
+        store_output(arguments, channels, output, [&](int channel) { return from[channel * pitch]; });
     }
     if constexpr (polyphase.has_bias_only_phases()) {
       if (first_phase != 0) return;
@@ -112,7 +127,7 @@ struct Interleave {
       const Index end = last < arguments.output_length ? last : arguments.output_length;
 #pragma unroll 1
       for (Index output = (first < 0 ? 0 : first) + thread; output < end; output += team)
-        if (first_tap_of((output + layer.offset) % layer.stride) < 0) write(arguments, to + output, bias);
+        if (first_tap_of((output + layer.offset) % layer.stride) < 0) store_output(arguments, channels, output, bias);
     }
   }
 };

@@ -201,8 +201,8 @@ class Mma {
   __device__ __forceinline__ bool has_row(int r) const {
     return stage_depth % fetch_warps == 0 || fetch_warp() + r * fetch_warps < stage_depth;
   }
-  /// Zeros beyond the ends of x and its channels, which every prologue leaves as they are. Addresses are counted on: a
-  /// product for each would take longer than the load.
+  /// Zeros beyond the ends of x and its channels: a prologue changes no more than their sign. Addresses are counted on:
+  /// a product for each would take longer than the load.
   __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[held_words][Operand::channels]) const {
     constexpr bool fills_stages = layer.in_channels % (stage_depth * Operand::channels) == 0;
     const Inside inside = tap_chunks == 1 ? always_inside : inside_of(chunk);

@@ -68,7 +68,7 @@ std::vector<Mutant> mutants() {
       {"ffma_ReadingOneInputTooFew", "ffma", deep(), {ffma, "position >= begin", "position > begin"}},
       {"ffma_ReadingChannelsPastTheLast", "ffma", deep(), {ffma, "return channel < channels && ", "return "}},
       {"ffma_WithTapsThatAPhaseLacks", "ffma", deep(), {ffma, "if (r < present)", ""}},
-      {"outputs_PastTheEnd", "depthwise", separate(), {interleave, "|| place >= end", ""}},
+      {"outputs_PastTheEnd", "depthwise", separate(), {interleave, " || place >= end", ""}},
       {"outputs_BeforeTheBeginning", "depthwise", padded(separate()), {interleave, "place < begin || ", ""}},
       {"outputs_OfOnePhasePastTheEnd",
        "ffma",
