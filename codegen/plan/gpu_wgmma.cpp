@@ -71,13 +71,20 @@ std::string why_illegal(const GpuProblem& problem, const GpuTile& any) {
 
 // As many stages as fit, up to four: more hide nothing more.
 bool choose_stages(const GpuProblem& problem, WgmmaTile& tile) {
-  if (taps(problem) == 1 && MmaWeights{tile.order}.slabs(problem.layer) % 2 == 0) tile.slabs = 2;
   for (tile.stages = 4; tile.stages >= 2; --tile.stages) {
     if (!why_illegal(problem, tile).empty()) continue;
     const std::int64_t bytes = (tile.shared_bytes(problem.layer) + 1024) * tile.blocks_per_multiprocessor;
     if (bytes <= problem.target.shared_bytes_per_multiprocessor) return true;
   }
   return false;
+}
+
+void add_with_splits(const GpuProblem& problem, WgmmaTile tile, std::vector<GpuTile>& tiles) {
+  for (const int splits : enumerated_splits) {
+    if (splits > 1 && std::int64_t{2} * splits > tile.products().chunks(problem.layer)) break;
+    tile.splits = splits;
+    if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
+  }
 }
 
 std::vector<GpuTile> enumerate(const GpuProblem& problem) {
@@ -92,19 +99,15 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
         const int inner = row_groups / outer;
         if (row_groups > 8 && inner > 1 && inner / 2 >= packed.inner(problem.layer)) continue;
         for (const int warpgroups : {2, 1})
-          for (const int blocks : {2, 1}) {
-            WgmmaTile tile{.order = order,
-                           .inner_tiles = inner,
-                           .outer_tiles = outer,
-                           .warpgroups = warpgroups,
-                           .blocks_per_multiprocessor = blocks};
-            if (!choose_stages(problem, tile)) continue;
-            for (const int splits : enumerated_splits) {
-              if (splits > 1 && std::int64_t{2} * splits > tile.products().chunks(problem.layer)) break;
-              tile.splits = splits;
-              if (why_illegal(problem, tile).empty()) tiles.emplace_back(tile);
-            }
-            break;
+          for (const int slabs : {1, 2, 4}) {
+            WgmmaTile tile{
+                .order = order, .inner_tiles = inner, .outer_tiles = outer, .warpgroups = warpgroups, .slabs = slabs};
+            for (tile.blocks_per_multiprocessor = 2; tile.blocks_per_multiprocessor > 0;
+                 --tile.blocks_per_multiprocessor)
+              if (choose_stages(problem, tile)) {
+                add_with_splits(problem, tile, tiles);
+                break;
+              }
           }
       }
   return tiles;
@@ -118,14 +121,20 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
     return std::numeric_limits<double>::infinity();
   const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
   const double rows = 8.0 * products.row_groups();
-  // A stage's products at the rate of tensor cores, its inputs' way to shared memory, and what its barriers cost.
+  // A stage's products at the rate of tensor cores; what its producers issue, beside them; and alone in a
+  // multiprocessor, what is waited for: fragments before products and their sums after them, a stage's inputs, or its
+  // copies, of which a warp issues one after the other. An H200 showed what a stage's inputs and copies take, not yet
+  // this sum.
   const auto chunks = static_cast<double>(support::ceil_div(products.chunks(problem.layer), std::int64_t{tile.splits}));
   const double words = 16.0 * tile.slabs * static_cast<double>(taps(problem));
   const double rate = target.wgmma_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
   const double multiplying = products.columns * rows * words / rate;
-  const double fetching = static_cast<double>(products.input_words(problem.layer)) / 8;
+  const auto held = static_cast<double>(products.held_words(problem.layer, gpu::warps_of_group) *
+                                        MmaWeights{}.channels_per_word(problem.layer));
+  const double fetching = 150 + 8 * held;
+  const double copying = 60.0 * products.row_groups() / gpu::warps_of_group;
   const double busy = std::max(multiplying, fetching) + 60;
-  const double alone = std::max(busy, 900.0);  // one stage's inputs are on their way at a time
+  const double alone = std::max(multiplying + 200.0 * tile.slabs, fetching + std::max(copying, 600.0));
   // Outputs of a block that has not all phases lie apart in memory: each takes a sector of its own.
   const double apart = products.shape().phase_tiles(problem.layer) > 1 ? 8 : 1;
   const double ends = 3000 + apart * rows * products.columns / 32 + split_cycles(products.split());

@@ -140,8 +140,13 @@ TYPED_TEST(EmulatedFastMath, OfDeepLayersOnWarpgroupsIsWithinItsBound) {
   deep.padding = 4;
   deep.prologue = {.op = Activation::Op::leaky_relu, .negative_slope = 0.25};
   std::uint64_t seed = 0;
+  const std::string several_slabs =
+      "wgmma order=channels inner_tiles=1 outer_tiles=8 warpgroups=1 slabs=2 stages=3 splits=1 "
+      "blocks_per_multiprocessor=2";
   for (const LayerSpec& spec : {deep, one_tap})
-    for (const std::int64_t length : {5, 131}) this->check(this->fast(spec), "wgmma", 1, length, ++seed);
+    for (const std::int64_t length : {5, 131})
+      for (const std::string& plan : {std::string("wgmma"), several_slabs})
+        this->check(this->fast(spec), plan, 1, length, ++seed);
 }
 
 TYPED_TEST(EmulatedFastMath, OfSmallLayersOnWarpgroupsIsWithinItsBound) {
