@@ -150,6 +150,30 @@ TEST(WgmmaOnNvrtc, CompilesWithoutSpills) {
   expect_no_spills(layers, "cuda:sm_90a", "wgmma");
 }
 
+// Two warpgroups share what their block starts with: were it less than each thread's share of a multiprocessor's
+// registers, one of them would wait for the rest forever. The tile itself needs few.
+TEST(WgmmaOnNvrtc, BlocksOfTwoWarpgroupsStartWithAllRegisters) {
+  if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
+  const Folder folder;
+  const Engine engine({.threads = 1, .cache = {.mode = CacheMode::read_write, .directory = folder.path + "/cache"}});
+  LayerSpec deep{.in_channels = 512, .out_channels = 256, .kernel_size = 16, .stride = 8, .padding = 4};
+  deep.math = Math::fast;
+  for (const DType dtype : {DType::float32, DType::float16}) {
+    deep.dtype = dtype;
+    engine.precompile(deep, {.target = "cuda:sm_90a",
+                             .plan = "wgmma order=channels inner_tiles=1 outer_tiles=8 warpgroups=2 slabs=1 stages=2 "
+                                     "splits=1 blocks_per_multiprocessor=1"});
+  }
+  int kernels = 0;
+  for (const CacheEntry& entry : engine.cache_entries())
+    for (const CacheField& note : entry.notes) {
+      if (!note.label.starts_with("unstride_")) continue;
+      ++kernels;
+      EXPECT_EQ(note.value.substr(0, note.value.find(',')), "168 registers");  // 65536 by 384 threads, in eights
+    }
+  EXPECT_EQ(kernels, 2);
+}
+
 // As tuning may put them together: each strategy's header beside the others'.
 TEST(TunedPlansOnNvrtc, KernelsOfSeveralStrategiesCompile) {
   if (const std::string why = why_not("cuda:sm_90a"); !why.empty()) GTEST_SKIP() << "NOT COMPILED: " << why;
