@@ -304,8 +304,9 @@ class Ffma {
         }
         __syncthreads();
         const int end = min(shape.channels, layer.out_channels - place.channel);
-        Interleaved::store(arguments, shared, min(channels, end - first), place.output_row + place.channel + first,
-                           place.group * layer.out_channels + place.channel + first, column, place.phase);
+        Interleaved::template store<channels>(
+            arguments, shared, min(channels, end - first), place.output_row + place.channel + first,
+            place.group * layer.out_channels + place.channel + first, column, place.phase);
       }
     }
   }

@@ -26,8 +26,9 @@ struct Interleave {
     place(channel, column, phase) = sum;
   }
 
-  /// Stores `channels` channels, by the first threads of the block: row is the first one's in y, bias_row its bias. A
-  /// barrier must stand before.
+  /// Stores `channels` channels, most_channels or fewer, by the first threads of the block: row is the first one's in
+  /// y, bias_row its bias. A barrier must stand before.
+  template <int most_channels>
   static __device__ __forceinline__ void store(const Arguments& arguments, const T* sums, int channels, Index row,
                                                Index bias_row, Index first_column, int first_phase) {
     const int thread = threadIdx.x;
@@ -37,16 +38,16 @@ struct Interleave {
     };
     const Channels of_team = {thread / team, channels, row};
     if constexpr (merged)
-      store_merged(arguments, sums, of_team, bias, first_column, thread % team);
+      store_merged<most_channels>(arguments, sums, of_team, bias, first_column, thread % team);
     else
-      store_phases(arguments, sums, of_team, bias, first_column, first_phase, thread % team);
+      store_phases<most_channels>(arguments, sums, of_team, bias, first_column, first_phase, thread % team);
   }
 
   /// One channel with all phases, by threads 0 to team - 1.
   static __device__ __forceinline__ void store_one(const Arguments& arguments, const T* sums, Index row, T bias,
                                                    Index first_column, int thread) {
     static_assert(merged && teams == 1);
-    store_merged(
+    store_merged<1>(
         arguments, sums, {0, 1, row}, [&](int) { return bias; }, first_column, thread);
   }
 
@@ -79,47 +80,48 @@ struct Interleave {
   };
   /// One output of each channel: sum(channel), where `output` lies in a row of y. What depends on the output alone is
   /// computed once for all channels, which takes far longer than the store.
-  template <typename Value>
+  template <int most_channels, typename Value>
   static __device__ __forceinline__ void store_output(const Arguments& arguments, Channels channels, Index output,
                                                       const Value& value) {
     const Index step = teams * arguments.output_pitch;
     auto* y = static_cast<Stored<layer.element>*>(arguments.y) +
               (channels.row + channels.first) * arguments.output_pitch + output;
-#pragma unroll 4
+#pragma unroll(most_channels == 1 ? 1 : 4)
     for (int channel = channels.first; channel < channels.end; channel += teams, y += step)
       *y = rounded<layer.element>(activated<layer.epilogue>(value(channel)));
   }
 
-  template <typename Bias>
+  template <int most_channels, typename Bias>
   static __device__ __forceinline__ void store_merged(const Arguments& arguments, const T* sums, Channels channels,
                                                       const Bias& bias, Index first_column, int thread) {
     const Index first_output = first_column * layer.stride - layer.offset;
     const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
-#pragma unroll 2
+#pragma unroll(most_channels == 1 ? 2 : 1)
     for (int place = thread; place < outputs; place += team) {
       if (place < begin || place >= end) continue;
       const int first_tap = contiguous ? place % span : static_cast<int>(first_tap_of(place % span));
       const T* from = sums + skewed(contiguous ? place : place / span * phases + first_tap);
-      store_output(arguments, channels, first_output + place,
-                   [&](int channel) { return !contiguous && first_tap < 0 ? bias(channel) : from[channel * pitch]; });
+      store_output<most_channels>(arguments, channels, first_output + place, [&](int channel) {
+        return !contiguous && first_tap < 0 ? bias(channel) : from[channel * pitch];
+      });
     }
   }
 
   // The tile's own phases, and with the first of them the outputs that no phase has.
-  template <typename Bias>
+  template <int most_channels, typename Bias>
   static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Channels channels,
                                                       const Bias& bias, Index first_column, int first_phase,
                                                       int thread) {
     constexpr Polyphase of_layer = polyphase;
     const int present = clamped(of_layer.phases() - first_phase, phases);
-#pragma unroll 2
+#pragma unroll(most_channels == 1 ? 2 : 1)
     for (int place = thread; place < outputs; place += team) {
       const int phase = place % phases;
       const Index output =
           (first_column + place / phases) * layer.stride + of_layer.phase(first_phase + phase) - layer.offset;
       const T* from = sums + skewed(place);
       if (phase < present && output >= 0 && output < arguments.output_length)
-        store_output(arguments, channels, output, [&](int channel) { return from[channel * pitch]; });
+        store_output<most_channels>(arguments, channels, output, [&](int channel) { return from[channel * pitch]; });
     }
     if constexpr (polyphase.has_bias_only_phases()) {
       if (first_phase != 0) return;
@@ -127,7 +129,8 @@ struct Interleave {
       const Index end = last < arguments.output_length ? last : arguments.output_length;
 #pragma unroll 1
       for (Index output = (first < 0 ? 0 : first) + thread; output < end; output += team)
-        if (first_tap_of((output + layer.offset) % layer.stride) < 0) store_output(arguments, channels, output, bias);
+        if (first_tap_of((output + layer.offset) % layer.stride) < 0)
+          store_output<most_channels>(arguments, channels, output, bias);
     }
   }
 };

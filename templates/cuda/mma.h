@@ -339,8 +339,9 @@ class Mma {
       }
       sync();
       const int end = min(shape.channels, layer.out_channels - place.channel);
-      Interleaved::store(arguments, outputs, min(channels, end - first), place.output_row + place.channel + first,
-                         place.group * layer.out_channels + place.channel + first, place.column, place.phase);
+      Interleaved::template store<channels>(
+          arguments, outputs, min(channels, end - first), place.output_row + place.channel + first,
+          place.group * layer.out_channels + place.channel + first, place.column, place.phase);
     }
   }
 };
