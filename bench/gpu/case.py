@@ -8,11 +8,8 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 
 class Case:
-    """One layer at one size, its data on the device."""
-
     def __init__(self, layer, batch, length, dtype):
         self.layer, self.batch, self.length, self.dtype = layer, batch, length, dtype
-        self.name = f"{layer['model']} {layer['layer']}"
         generator = torch.Generator().manual_seed(1)
 
         def random(*shape):

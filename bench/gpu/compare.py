@@ -16,8 +16,8 @@ search for an algorithm. Variants of PyTorch, of which the fastest counts:
 
 Float32 is compared twice: strict math with TF32 off, and fast math with TF32 on. No contender fuses an activation.
 
-cuDNN can search for minutes (an inverse STFT in float16). Cases are measured by a process of their own: it is ended when a
-contender has not come back after --patience seconds, and the case is measured again without that one.
+A kernel may hang, and a library search for minutes. Cases are measured by a process of their own: it is ended when a
+contender has not come back after --patience seconds, and the case is measured again without it, where that is a peer.
 
 unstride's results are held against float64: each row has "relative_error" and the "error_bound" of docs/spec.md. Exit status
 1: an error beyond its bound, or a case that failed; the JSON, which is written after every case, has the "error".

@@ -1,4 +1,4 @@
-"""The process that measures, which may hang: a search of cuDNN's can take minutes."""
+"""The process that measures, and what ends it when it hangs."""
 
 import multiprocessing
 

@@ -15,7 +15,6 @@ class Timer:
 
     def __init__(self):
         self.flush = torch.empty(2 * torch.cuda.get_device_properties(0).L2_cache_size, dtype=torch.uint8, device="cuda")
-        self.flush_graphs = {}
 
     def capture(self, call, repeats, cold):
         graph = torch.cuda.CUDAGraph()

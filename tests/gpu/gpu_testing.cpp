@@ -28,6 +28,17 @@ std::string why_no_gpu() {
   return why;
 }
 
+std::vector<std::string> tiles_of(std::string_view plan) {
+  constexpr std::string_view separator = "; ";
+  std::vector<std::string> tiles;
+  for (;;) {
+    const std::size_t end = plan.find(separator);
+    tiles.emplace_back(plan.substr(0, end));
+    if (end == plan.npos) return tiles;
+    plan.remove_prefix(end + separator.size());
+  }
+}
+
 template <typename T>
 GpuCall<T>::GpuCall(const Kernel& kernel, const LayerData<T>& data, RunOptions options)
     : kernel_(kernel),

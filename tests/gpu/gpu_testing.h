@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/kernels/kernel_testing.h"
@@ -13,6 +14,9 @@ namespace unstride::testing {
 
 /// Empty when the machine has a GPU, an NVRTC, and code for the one by the other; else what is missing.
 std::string why_no_gpu();
+
+/// The tiles of a plan that the planner chose: each of them is a plan itself, unless its blocks share sums.
+std::vector<std::string> tiles_of(std::string_view plan);
 
 /// Skips every test of it, and says so, on a machine without a GPU.
 class OnGpu : public ::testing::Test {

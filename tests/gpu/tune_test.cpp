@@ -57,8 +57,7 @@ TEST_F(GpuTune, AKernelOfSeveralStrategiesGivesEachItsWeights) {
   depthwise.groups = 48;
   const LayerData<float> data(depthwise, 2, 300);
   const auto first_tile = [&](const char* strategy) {
-    const std::string plan = testing::engine().explain(depthwise, {.target = "cuda", .plan = strategy}).plan;
-    return plan.substr(0, plan.find(';'));
+    return tiles_of(testing::engine().explain(depthwise, {.target = "cuda", .plan = strategy}).plan).front();
   };
   const std::vector<float> expected = GpuCall<float>(data, {.target = "cuda", .plan = first_tile("depthwise")})();
   for (const std::string& plan : {first_tile("ffma") + "; columns=1..1000000: " + first_tile("depthwise"),
