@@ -47,7 +47,9 @@ std::vector<double> outputs(const plan::CpuProblem& problem, const WideLayer& la
 // Roundings behind an output, in products of parts (docs/spec.md) or in one chain, whichever has more.
 double roundings(const plan::CpuProblem& problem) {
   const double taps = static_cast<double>(problem.polyphase.max_taps());
-  const double products = static_cast<double>(plan::bfloat16_parts(problem.spec.dtype).products.size());
+  double products = 1;
+  for (const plan::Bfloat16Parts& way : plan::bfloat16_parts(problem.spec.dtype))
+    products = std::max(products, static_cast<double>(way.products.size()));
   const auto steps = static_cast<double>(support::ceil_div(problem.in_channels(), 32));
   return std::max(products * taps * steps, static_cast<double>(problem.in_channels()) * taps) + 23;
 }

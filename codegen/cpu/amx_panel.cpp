@@ -10,7 +10,6 @@
 
 #include "codegen/cpu/amx.h"
 #include "codegen/cpu/interleave.h"
-#include "codegen/plan/bfloat16_parts.h"
 
 namespace unstride::cpu {
 
@@ -23,7 +22,7 @@ constexpr std::int64_t square = 16;  // columns, and pairs of channels
 class PanelPacker {
  public:
   PanelPacker(Emitter& e, const plan::CpuPlan& p, const plan::CpuGeometry& g)
-      : emit(e), plan(p), geometry(g), parts(plan::bfloat16_parts(e.problem.spec.dtype).inputs) {}
+      : emit(e), plan(p), geometry(g), parts(plan::amx_parts(e.problem, p).inputs) {}
 
   llvm::Function* function() {
     const std::array types = {emit.pointer_type(), emit.pointer_type(), emit.i64_type(),

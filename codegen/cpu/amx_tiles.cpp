@@ -20,7 +20,6 @@
 #include "codegen/cpu/amx.h"
 #include "codegen/cpu/amx_outputs.h"
 #include "codegen/cpu/tile.h"
-#include "codegen/plan/bfloat16_parts.h"
 #include "support/checked_math.h"
 
 namespace unstride::cpu {
@@ -77,7 +76,7 @@ class AmxTile {
         shape(s),
         rows(s.run.rows / size),
         columns(s.columns / size),
-        parts(plan::bfloat16_parts(e.problem.spec.dtype)),
+        parts(plan::amx_parts(e.problem, s.plan)),
         outputs(e, s) {}
 
   llvm::Function* function() {
@@ -222,7 +221,7 @@ class AmxTile {
   Emitter& emit;
   const TileShape& shape;
   const std::int64_t rows, columns;  // in matrix tiles
-  const plan::Bfloat16Parts parts;
+  const plan::Bfloat16Parts& parts;
   AmxOutputs outputs;
   TileArguments arguments;
 };

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
-#include "codegen/plan/bfloat16_parts.h"
 #include "codegen/plan/cpu_strategy.h"
 #include "support/checked_math.h"
 
@@ -46,6 +46,8 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   if (problem.spec.math != Math::fast) return "amx_tiles is for fast math";
   if (problem.spec.dtype == DType::float64) return "amx_tiles is not for float64";
   if (!problem.target.matrix_unit) return "the target has no matrix unit";
+  if (!bfloat16_parts(problem.spec.dtype, tile.input_parts))
+    return "input_parts must be 1 for bfloat16, 2 for float16, 2 or 3 for float32";
   if (tile.rows < 1 || tile.columns < 1 || tile.tail_columns < 1) return "rows, columns and tail must be at least 1";
   if (tile.columns % tile.tail_columns != 0) return "columns must be a multiple of tail";
   if (tile.rows * tile.columns + tile.rows + tile.columns > registers) return "the tile does not fit the registers";
@@ -56,39 +58,43 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   return {};
 }
 
-std::int64_t column_bytes(const CpuProblem& problem) {
-  return std::int64_t{2} * bfloat16_parts(problem.spec.dtype).inputs *
-         round_up(problem.in_channels(), AmxTiles::channels);
+std::int64_t column_bytes(const CpuProblem& problem, const CpuPlan& plan) {
+  return std::int64_t{2} * tile_of(plan).input_parts * round_up(problem.in_channels(), AmxTiles::channels);
 }
 
 // Strips so narrow that the tiles of a few channels stay in the first-level cache, and so wide that the reach, which
 // each repeats, is a small part.
-CpuPlan with_blocks(const CpuProblem& problem, CpuPlan plan, std::int64_t channel_block, std::int64_t panel_bytes) {
+CpuPlan with_panel(const CpuProblem& problem, CpuPlan plan, std::int64_t panel_bytes) {
   const std::int64_t columns = tile_columns(problem, plan), reach = problem.polyphase.reach();
   plan.strip = round_up(std::max<std::int64_t>(128, 4 * reach), columns);
-  const std::int64_t strips = std::min(panel_bytes / ((plan.strip + reach) * column_bytes(problem)), 1024 / plan.strip);
+  const std::int64_t strips =
+      std::min(panel_bytes / ((plan.strip + reach) * column_bytes(problem, plan)), 1024 / plan.strip);
   plan.column_block = plan.strip * std::max<std::int64_t>(1, strips);
-  plan.channel_block = std::min(channel_block, problem.in_channels());
   return plan;
 }
 
 std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   std::vector<CpuPlan> plans;
-  for (const AmxTiles& tile : {AmxTiles{2, 2, 1}, AmxTiles{1, 3, 1}, AmxTiles{1, 2, 1}, AmxTiles{3, 1, 1}}) {
-    CpuPlan plan{.tile = tile, .unrolled_taps = 2};
-    if (!why_illegal(problem, plan).empty()) continue;
-    const std::int64_t l2_bytes = problem.target.l2_bytes;
-    for (const std::int64_t panel_bytes : {l2_bytes / 2, l2_bytes * 3 / 4, l2_bytes * 2}) {
-      std::vector<std::int64_t> channel_blocks = {problem.in_channels()};
-      for (const std::int64_t block : {512, 256, 128, 64})
-        if (block < problem.in_channels()) channel_blocks.push_back(block);
-      for (const std::int64_t block : channel_blocks)
-        for (const Prefetch prefetch : {Prefetch::none, Prefetch::weights}) {
-          plan.prefetch = prefetch;
-          plans.push_back(with_blocks(problem, plan, block, panel_bytes));
-        }
+  std::vector<std::int64_t> channel_blocks = {problem.in_channels()};
+  for (const std::int64_t block : {512, 256, 128, 64})
+    if (block < problem.in_channels()) channel_blocks.push_back(block);
+  const std::int64_t l2_bytes = problem.target.l2_bytes;
+  for (AmxTiles tile : {AmxTiles{2, 2, 1}, AmxTiles{1, 3, 1}, AmxTiles{1, 2, 1}, AmxTiles{3, 1, 1}})
+    for (const Bfloat16Parts& parts : bfloat16_parts(problem.spec.dtype)) {
+      tile.input_parts = parts.inputs;
+      CpuPlan plan{.tile = tile, .unrolled_taps = 2};
+      if (!why_illegal(problem, plan).empty()) continue;
+      for (const std::int64_t panel_bytes : {l2_bytes / 2, l2_bytes * 3 / 4, l2_bytes * 2}) {
+        const std::int64_t smaller = std::exchange(plan, with_panel(problem, plan, panel_bytes)).column_block;
+        if (plan.column_block == smaller) continue;
+        for (const std::int64_t block : channel_blocks)
+          for (const Prefetch prefetch : {Prefetch::none, Prefetch::weights}) {
+            plan.channel_block = block;
+            plan.prefetch = prefetch;
+            plans.push_back(plan);
+          }
+      }
     }
-  }
   return plans;
 }
 
@@ -97,17 +103,17 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
 // channel block's weights, and of those that tiles ask for meanwhile.
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
   const bool asks = plan.prefetch == Prefetch::weights;
-  const std::int64_t parts = bfloat16_parts(problem.spec.dtype).weights;
+  const std::int64_t parts = amx_parts(problem, plan).weights;
   const auto weight_bytes = [&](const RowRun& run, std::int64_t channels) {
     return run.rows * run.taps * parts * 2 * round_up(channels, AmxTiles::channels);
   };
   const auto panels = static_cast<double>(ceil_div(columns, plan.column_block));
-  const std::int64_t panel_bytes = std::min(columns, plan.column_block) * column_bytes(problem);
+  const std::int64_t panel_bytes = std::min(columns, plan.column_block) * column_bytes(problem, plan);
   const std::int64_t room = problem.target.l2_bytes * 3 / 4;
   const double column_tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
   // Bytes a cycle: a stream that the hardware follows, less well where its lines come in bunches with many products
   // between them. Asking pays where there is time for it.
-  const double followed = parts == 1 ? 8.8 : tile_of(plan).rows == 1 ? 6.5 : 5.2;
+  const double followed = parts == 1 ? 8.8 : parts == 3 && tile_of(plan).rows > 1 ? 5.2 : 6.5;
   const double weight_rate = asks ? followed * std::min(3.0, 0.25 + 0.011 * static_cast<double>(columns)) : followed;
   for (const RowRun& run : runs(problem, plan)) {
     const auto tiles = static_cast<double>(run.tiles());
@@ -135,14 +141,22 @@ double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t 
   return vectors * (problem.spec.dtype == DType::bfloat16 ? 3.0 + shuffles / 2 : 3.5 + shuffles);
 }
 
+// Loads of one operand for all products: those that need another part of it than the one before.
+double loads_of(const Bfloat16Parts& parts, int Bfloat16Parts::Product::*operand) {
+  int loads = 0, loaded = -1;
+  for (const auto& product : parts.products) loads += std::exchange(loaded, product.*operand) != product.*operand;
+  return loads;
+}
+
 // Of 32 channels by 16 columns of the panel.
-double square_cycles(const CpuProblem& problem) {
-  return amx_moves_inputs(problem) ? 115 : 100 + 160 * bfloat16_parts(problem.spec.dtype).inputs;
+double square_cycles(const CpuProblem& problem, const CpuPlan& plan) {
+  constexpr std::array of_parts = {260.0, 420.0, 650.0};  // the rests that three parts leave do not fit the registers
+  return amx_moves_inputs(problem) ? 115 : of_parts[static_cast<std::size_t>(tile_of(plan).input_parts - 1)];
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const AmxTiles& tile = tile_of(plan);
-  const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
+  const Bfloat16Parts& parts = amx_parts(problem, plan);
   const auto products = static_cast<double>(parts.products.size());
   const auto channel_blocks = static_cast<double>(ceil_div(problem.in_channels(), AmxTiles::channels));
   const auto visits = static_cast<double>(ceil_div(problem.in_channels(), plan.channel_block));
@@ -158,8 +172,9 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
     const double weight_load = weight_bytes < static_cast<double>(problem.target.l1_bytes) * 0.4 ? 8 : 24;
     const auto tile_cycles = [&](std::int64_t column_tiles) {
       const double tiles = static_cast<double>(row_tiles * column_tiles);
-      const double loads = static_cast<double>(parts.weights * row_tiles) * weight_load +
-                           static_cast<double>(parts.inputs * column_tiles) * 16;
+      const double loads =
+          loads_of(parts, &Bfloat16Parts::Product::weight) * static_cast<double>(row_tiles) * weight_load +
+          loads_of(parts, &Bfloat16Parts::Product::input) * static_cast<double>(column_tiles) * 16;
       const double steps = static_cast<double>(run.taps) * channel_blocks;
       const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
       const double sums = visits * tiles * 50;
@@ -172,7 +187,7 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 
   const double strips = static_cast<double>(ceil_div(columns, plan.strip));
   const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
-  cycles += groups * channel_blocks * square_cycles(problem);
+  cycles += groups * channel_blocks * square_cycles(problem, plan);
   return with_far_memory(problem, plan, columns, cycles);
 }
 
@@ -181,6 +196,10 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run) {
   const std::int64_t lanes = problem.lanes, phases = run.phases;
   return phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
+}
+
+const Bfloat16Parts& amx_parts(const CpuProblem& problem, const CpuPlan& plan) {
+  return *bfloat16_parts(problem.spec.dtype, tile_of(plan).input_parts);
 }
 
 bool amx_moves_inputs(const CpuProblem& problem) {

@@ -8,6 +8,7 @@
 //   bfloat16   one part each: nothing
 //   float16    two parts each, which is every bit; part 1 times part 1 is left out: 2^-16
 //   float32    two parts of x, three of w; part 1 of x times part 2 of w is left out: 2^-17 + 2^-25 + 2^-26
+//              or three of x and two of w, which is as much: less to read of weights, more to pack of the input
 //
 // An input that a leaky_relu prologue made a float32 of is rounded to its parts: another 2^-8 (bfloat16) or 2^-17.
 #pragma once
@@ -22,11 +23,14 @@ struct Bfloat16Parts {
   struct Product {
     int input, weight;  ///< the parts that are multiplied
   };
-  int inputs = 1, weights = 1;  ///< parts of each
+  int inputs, weights;  ///< parts of each
   /// Small products first, each with one factor of the one before: what stays in a register is not loaded again.
   std::span<const Product> products;
 };
 
-Bfloat16Parts bfloat16_parts(DType dtype);
+/// The ways that there are: each has another number of input parts, all as many products. None for float64.
+std::span<const Bfloat16Parts> bfloat16_parts(DType dtype);
+/// The one with so many parts of an input. Null where there is none.
+const Bfloat16Parts* bfloat16_parts(DType dtype, int inputs);
 
 }  // namespace unstride::plan

@@ -21,7 +21,8 @@ struct Printer {
     return fmt::format("{} channels={} vectors={} tail={}", ColumnLanes::name, t.channels, t.vectors, t.tail_vectors);
   }
   std::string operator()(const AmxTiles& t) const {
-    return fmt::format("{} rows={} columns={} tail={}", AmxTiles::name, t.rows, t.columns, t.tail_columns);
+    return fmt::format("{} rows={} columns={} tail={} input_parts={}", AmxTiles::name, t.rows, t.columns,
+                       t.tail_columns, t.input_parts);
   }
 };
 
@@ -67,7 +68,8 @@ CpuPlan parse_plan(std::string_view text) {
   } else if (fields.name() == Depthwise::name) {
     plan.tile = Depthwise{fields.take_int("vectors")};
   } else if (fields.name() == AmxTiles::name) {
-    plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail")};
+    plan.tile = AmxTiles{fields.take_int("rows"), fields.take_int("columns"), fields.take_int("tail"),
+                         fields.take_int("input_parts")};
   } else {
     throw ArgumentError(fmt::format("plan: \"{}\": strategies are {}, {}, {}, {}, {}, {}", fields.name(),
                                     RowLanes::name, RowLanes::name_of_one_phase, ColumnLanes::name, Depthwise::name,

@@ -66,6 +66,7 @@ struct AmxTiles {
   int rows = 1;                                      ///< matrix tiles in a tile
   int columns = 1;
   int tail_columns = 1;  ///< in a tile at the end of a block, where a whole one doesn't fit
+  int input_parts = 1;   ///< of bfloat16, which an input is a sum of: bfloat16_parts.h
 
   friend bool operator==(const AmxTiles&, const AmxTiles&) = default;
 };

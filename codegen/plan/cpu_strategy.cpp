@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 
-#include "codegen/plan/bfloat16_parts.h"
 #include "support/checked_math.h"
 
 namespace unstride::plan {
@@ -55,7 +54,7 @@ CpuGeometry::CpuGeometry(const CpuProblem& problem, const CpuPlan& plan) {
     panel_pitch /= 2;
   }
   if (plan.uses_matrix_unit()) {  // [32 channels][part][column][channel], two bytes each
-    const Bfloat16Parts parts = bfloat16_parts(problem.spec.dtype);
+    const Bfloat16Parts& parts = amx_parts(problem, plan);
     weights.parts = parts.weights;
     weights.channels_at_once = AmxTiles::channels;
     column_step = AmxTiles::channels / 2;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codegen/plan/bfloat16_parts.h"
 #include "codegen/plan/cpu_plan.h"
 #include "codegen/plan/polyphase.h"
 #include "codegen/plan/target.h"
@@ -101,6 +102,8 @@ bool depthwise_weights_stay(const CpuProblem& problem, int vectors);
 /// Whether the outputs of a tile of amx_tiles fill vectors: neighbouring columns follow each other, and some channels
 /// have a vector of each.
 bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run);
+/// How a plan with amx_tiles takes operands apart.
+const Bfloat16Parts& amx_parts(const CpuProblem& problem, const CpuPlan& plan);
 /// Whether inputs go into the panel of amx_tiles as they are.
 bool amx_moves_inputs(const CpuProblem& problem);
 

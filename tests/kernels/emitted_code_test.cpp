@@ -94,25 +94,31 @@ TEST(Bfloat16DotHotLoops, HoldThePlannedProductsAndNoStackTraffic) {
 
 TEST(MatrixUnitHotLoops, HoldThePlannedProductsAndNoVectorsOnTheStack) {
   const std::map<DType, std::int64_t> products = {{DType::bfloat16, 1}, {DType::float16, 3}, {DType::float32, 5}};
+  const auto check_matrix_unit = [](const plan::CpuProblem& problem, const plan::CpuPlan& plan, std::int64_t count) {
+    const std::string assembly = cpu::compile(problem, plan, cpu::Output::assembly);
+    const std::vector<TileFunction> tiles = tile_functions(assembly, "amx_tiles");
+    EXPECT_FALSE(tiles.empty());
+    const plan::CpuGeometry geometry(problem, plan);
+    for (const TileFunction& tile : tiles) {
+      const auto run = std::ranges::find(geometry.weights.runs, tile.taps, &plan::RowRun::taps);
+      ASSERT_NE(run, geometry.weights.runs.end()) << tile.name;
+      const HotLoop loop = hottest_innermost_loop(tile);
+      EXPECT_EQ(loop.fmas,
+                run->rows / 16 * (tile.columns / 16) * count * (tile.taps <= plan.unrolled_taps ? tile.taps : 1))
+          << tile.name;
+      // An address may: it is one load among the hundreds that matrices take.
+      EXPECT_EQ(loop.stack_vectors, 0) << tile.name << ": " << loop.example;
+    }
+  };
   for (const auto& [dtype, count] : products)
     for (LayerSpec spec : {layer(512, 256, 16, 8), layer(256, 128, 10, 5), layer(128, 64, 24, 3)}) {
       spec.dtype = dtype;
       spec.math = Math::fast;
       const plan::CpuProblem problem(spec, cpu::target("cpu:x86-64-v4+amx-bf16", Math::fast));
-      const plan::CpuPlan plan = plan::choose_plan(problem, "amx_tiles").plan.general();
-      const std::string assembly = cpu::compile(problem, plan, cpu::Output::assembly);
-      const std::vector<TileFunction> tiles = tile_functions(assembly, "amx_tiles");
-      EXPECT_FALSE(tiles.empty());
-      const plan::CpuGeometry geometry(problem, plan);
-      for (const TileFunction& tile : tiles) {
-        const auto run = std::ranges::find(geometry.weights.runs, tile.taps, &plan::RowRun::taps);
-        ASSERT_NE(run, geometry.weights.runs.end()) << tile.name;
-        const HotLoop loop = hottest_innermost_loop(tile);
-        EXPECT_EQ(loop.fmas,
-                  run->rows / 16 * (tile.columns / 16) * count * (tile.taps <= plan.unrolled_taps ? tile.taps : 1))
-            << tile.name;
-        // An address may: it is one load among the hundreds that matrices take.
-        EXPECT_EQ(loop.stack_vectors, 0) << tile.name << ": " << loop.example;
+      plan::CpuPlan plan = plan::choose_plan(problem, "amx_tiles").plan.general();
+      for (const plan::Bfloat16Parts& parts : plan::bfloat16_parts(dtype)) {
+        std::get<plan::AmxTiles>(plan.tile).input_parts = parts.inputs;
+        check_matrix_unit(problem, plan, count);
       }
     }
 }

@@ -15,9 +15,10 @@ namespace {
 
 // Input channels that one step sums, and how often it rounds.
 struct MatrixUnit {
-  static constexpr std::string_view target = "cpu:x86-64-v4+amx-bf16", strategy = "amx_tiles";
+  static constexpr std::string_view target = "cpu:x86-64-v4+amx-bf16", strategy = "amx_tiles", name = strategy;
   static constexpr std::int64_t channels = 32, roundings = 1;
 
+  static PlanFields fields() { return {}; }
   static std::vector<PlanFields> other_plans() {
     return {{{"rows", 2}, {"columns", 2}, {"tail", 1}, {"channel_block", 32}, {"strip", 32}, {"column_block", 64}},
             {{"rows", 1}, {"columns", 3}, {"tail", 1}, {"taps", 1}, {"strip", 48}, {"column_block", 48}},
@@ -25,10 +26,21 @@ struct MatrixUnit {
   }
 };
 
+// The two ways to take float32 apart.
+struct MatrixUnitTwoInputParts : MatrixUnit {
+  static constexpr std::string_view name = "amx_tiles_two_input_parts";
+  static PlanFields fields() { return {{"input_parts", 2}}; }
+};
+struct MatrixUnitThreeInputParts : MatrixUnit {
+  static constexpr std::string_view name = "amx_tiles_three_input_parts";
+  static PlanFields fields() { return {{"input_parts", 3}}; }
+};
+
 struct Bfloat16Dots {
-  static constexpr std::string_view target = "cpu:x86-64-v4+avx512-bf16", strategy = "row_pairs";
+  static constexpr std::string_view target = "cpu:x86-64-v4+avx512-bf16", strategy = "row_pairs", name = strategy;
   static constexpr std::int64_t channels = 2, roundings = 2;
 
+  static PlanFields fields() { return {}; }
   static std::vector<PlanFields> other_plans() {
     return {{{"vectors", 2}, {"columns", 12}, {"channel_block", 2}, {"strip", 12}, {"column_block", 24}},
             {{"vectors", 1}, {"columns", 5}, {"taps", 1}, {"strip", 10}, {"column_block", 10}},
@@ -92,15 +104,19 @@ class FastMath : public ::testing::Test {
   static Kernel planned(const LayerSpec& spec, const std::string& plan) {
     return engine().compile(spec, {.target = std::string(Unit::target), .plan = plan});
   }
-  static Kernel on_unit(const LayerSpec& spec) { return planned(spec, std::string(Unit::strategy)); }
+  static Kernel on_unit(const LayerSpec& spec) {
+    const Kernel kernel = planned(spec, std::string(Unit::strategy));
+    const PlanFields fields = Unit::fields();
+    return fields.empty() ? kernel : planned(spec, with_fields(general_plan(kernel.info().plan), fields));
+  }
 };
-using Cases = ::testing::Types<Case<float, MatrixUnit>, Case<Float16, MatrixUnit>, Case<BFloat16, MatrixUnit>,
-                               Case<BFloat16, Bfloat16Dots>>;
+using Cases = ::testing::Types<Case<float, MatrixUnitTwoInputParts>, Case<float, MatrixUnitThreeInputParts>,
+                               Case<Float16, MatrixUnit>, Case<BFloat16, MatrixUnit>, Case<BFloat16, Bfloat16Dots>>;
 
 struct CaseName {
   template <typename Case>
   static std::string GetName(int) {
-    return std::string(Case::Unit::strategy) + "_" + std::string(name(dtype_of<typename Case::Element>));
+    return std::string(Case::Unit::name) + "_" + std::string(name(dtype_of<typename Case::Element>));
   }
 };
 TYPED_TEST_SUITE(FastMath, Cases, CaseName);
