@@ -1,6 +1,7 @@
 """Measures chosen plans against the defaults once more, apart from the tune that chose them: fresh processes of the command,
 one for each plan in turn, round after round, starting with another plan each time. What counts of a process is its fastest
-call: where others use the same cores, most calls of one process may be disturbed, and few of the next."""
+call: where others use the same cores, most calls of one process may be disturbed, and few of the next. Where that leaves a
+choice behind the default, or two choices apart, there are more rounds: of hundreds of layers, some get an unlucky few."""
 
 import json
 import statistics
@@ -8,6 +9,8 @@ import subprocess
 import time
 
 import choices
+
+IN_DOUBT = 4  # times as many rounds
 
 
 def run_seconds(command, choice, plan, options):
@@ -33,17 +36,29 @@ def contenders(choice, others):
     return plans
 
 
+def in_doubt(ratios):
+    """Whether a choice is slower than the default, or two choices differ by more than 2 %."""
+    chosen = [ratio for name, ratio in ratios.items() if name != "default"]
+    return min(chosen) < 1 or max(chosen) > 1.02 * min(chosen)
+
+
 def measure(command, choice, plans, rounds, options):
-    """Median over the rounds of each plan's time over the default's, by name; and the default's median time."""
+    """Median over the rounds of the default's time over each plan's, by name; and the default's median time."""
     texts = list(dict.fromkeys(plans.values()))
     times = {text: [] for text in texts}
-    for number in range(rounds if len(texts) > 1 else 1):
-        for index in range(len(texts)):
-            text = texts[(number + index) % len(texts)]
-            times[text].append(run_seconds(command, choice, text, options))
-    default = times[plans["default"]]
-    ratios = {name: statistics.median(a / b for a, b in zip(default, times[text])) for name, text in plans.items()}
-    return ratios, statistics.median(default)
+
+    def play(numbers):
+        for number in numbers:
+            for index in range(len(texts)):
+                text = texts[(number + index) % len(texts)]
+                times[text].append(run_seconds(command, choice, text, options))
+        default = times[plans["default"]]
+        return {name: statistics.median(a / b for a, b in zip(default, times[text])) for name, text in plans.items()}
+
+    ratios = play(range(rounds if len(texts) > 1 else 1))
+    if in_doubt(ratios):
+        ratios = play(range(rounds, IN_DOUBT * rounds))
+    return ratios, statistics.median(times[plans["default"]])
 
 
 def remeasure(command, folder, names, rounds, others, options):

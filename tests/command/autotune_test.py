@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import unittest
+from unittest import mock
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,8 +16,38 @@ from cached import CacheTest
 from command import COMMAND, LAYER
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "autotune"
+sys.path.insert(0, str(SCRIPT.parent / "tuning"))
+
+import remeasure  # noqa: E402
+
 FEW = ["--candidates", 3, "--threads", 1]
 VISITS = 3  # that are made of each layer
+
+
+class Remeasure(unittest.TestCase):
+    def measured(self, *seconds_of_tuned):
+        """The ratio and the calls of a plan whose calls take so long, beside a default that takes a second."""
+        calls = iter(seconds_of_tuned)
+        with mock.patch.object(remeasure, "run_seconds", lambda _c, _choice, plan, _o: 1.0 if plan == "d" else next(calls)):
+            ratios, seconds = remeasure.measure("unstride", {}, {"default": "d", "tuned": "t"}, 2, [])
+        self.assertEqual(seconds, 1.0)
+        return ratios["tuned"], len(seconds_of_tuned) - len(list(calls))
+
+    def test_a_choice_that_is_faster_takes_the_rounds_that_were_asked_for(self):
+        self.assertEqual(self.measured(0.8, 0.8, *[2.0] * 6), (1.25, 2))
+
+    def test_one_that_is_slower_takes_four_times_as_many_which_all_count(self):
+        self.assertEqual(self.measured(2.0, 2.0, *[0.8] * 6), (1.25, 8))
+        self.assertEqual(self.measured(2.0, 2.0, 2.0, 2.0, 0.8, 0.8, 0.8, 0.8), (0.875, 8))
+
+    def test_two_choices_that_differ_are_in_doubt(self):
+        self.assertFalse(remeasure.in_doubt({"default": 1.0, "tuned": 1.2, "other 1": 1.19}))
+        self.assertTrue(remeasure.in_doubt({"default": 1.0, "tuned": 1.2, "other 1": 1.17}))
+
+    def test_a_default_that_stays_is_measured_once(self):
+        with mock.patch.object(remeasure, "run_seconds", return_value=3.0) as run:
+            self.assertEqual(remeasure.measure("unstride", {}, {"default": "d", "tuned": "d"}, 7, []), ({"default": 1, "tuned": 1}, 3.0))
+        self.assertEqual(run.call_count, 1)
 
 
 class Structure(HTMLParser):
