@@ -85,8 +85,9 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
       CpuPlan plan{.tile = tile, .unrolled_taps = 2};
       if (!why_illegal(problem, plan).empty()) continue;
       for (const std::int64_t panel_bytes : {l2_bytes / 2, l2_bytes * 3 / 4, l2_bytes * 2}) {
-        const std::int64_t smaller = std::exchange(plan, with_panel(problem, plan, panel_bytes)).column_block;
-        if (plan.column_block == smaller) continue;
+        const CpuPlan wider = with_panel(problem, plan, panel_bytes);
+        if (wider.column_block == plan.column_block) continue;
+        plan = wider;
         for (const std::int64_t block : channel_blocks)
           for (const Prefetch prefetch : {Prefetch::none, Prefetch::weights}) {
             plan.channel_block = block;

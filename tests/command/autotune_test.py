@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 import unittest
-from unittest import mock
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 from cached import CacheTest
 from command import COMMAND, LAYER
