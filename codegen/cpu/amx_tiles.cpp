@@ -32,6 +32,11 @@ constexpr std::int64_t size = plan::AmxTiles::size;
 constexpr std::int64_t register_elements = 256;  // 1 KiB, in elements of the sums
 constexpr std::int64_t line_elements = plan::AmxTiles::line_elements, line_bytes = 64;
 
+// What a tile asks for lies in one piece, but is asked for in so many places by turns. The second-level cache's own
+// prefetching runs at most some lines ahead in each; and what it has under way holds none of the few buffers in which
+// the first-level cache waits for lines, its own from the second among them.
+constexpr int streams_ahead = 2;
+
 // The stage: a line that says which tile waits, two halves for sums, of which one may be waiting while the other is
 // written, and room for outputs of another size.
 class Stage {
@@ -142,6 +147,8 @@ class AmxTile {
   Value* reduce(const WaitingTile& waiting) {
     const std::int64_t block_inputs = plan::AmxTiles::channels * shape.geometry.panel_pitch;
     Value* blocks = emit.builder.CreateLShr(emit.add(arguments.channels, plan::AmxTiles::channels - 1), 5);
+    ahead_step = emit.builder.CreateUDiv(arguments.ahead_tap_step, emit.i64(streams_ahead));
+    ahead_share = emit.mul(emit.mul(ahead_step, shape.run.taps), blocks);
     const Position begin{arguments.x, arguments.weights, arguments.ahead, emit.i64(0)};
     return emit.loop(emit.i64(0), blocks, 1, values(begin), [&](Value*, const Values& at) -> Values {
       Position now = position(at);
@@ -180,13 +187,18 @@ class AmxTile {
         }
       }
     }
-    // A tap's share of what the tiles of a row ask for: large where there are few columns.
-    if (shape.plan.prefetch == plan::Prefetch::weights)
-      emit.loop(emit.i64(0), arguments.ahead_tap_step, line_bytes,
-                [&](Value* line) { emit.prefetch(emit.bytes_at(at.ahead, line)); });
+    if (shape.plan.prefetch == plan::Prefetch::weights) ask_for(at.ahead);
     return {emit.at(at.x, -emit.problem.polyphase.input_step * line_elements),
-            emit.at(at.weights, parts.weights * weight_part), emit.bytes_at(at.ahead, arguments.ahead_tap_step),
+            emit.at(at.weights, parts.weights * weight_part), emit.bytes_at(at.ahead, ahead_step),
             outputs.emit_some(waiting, at.batch, batches_a_tap())};
+  }
+
+  // A tap's share of what the tiles of a row ask for, large where there are few columns: some of each stream.
+  void ask_for(Value* ahead) {
+    emit.loop(emit.i64(0), ahead_step, line_bytes, [&](Value* line) {
+      Value* at = emit.bytes_at(ahead, line);
+      for (int stream = 0; stream < streams_ahead; ++stream, at = emit.bytes_at(at, ahead_share)) emit.prefetch(at);
+    });
   }
 
   void finish(Stage& stage, Value* sums) {
@@ -224,6 +236,7 @@ class AmxTile {
   const plan::Bfloat16Parts& parts;
   AmxOutputs outputs;
   TileArguments arguments;
+  Value *ahead_step = nullptr, *ahead_share = nullptr;  // of one stream: bytes of a tap, and of the tile
 };
 
 }  // namespace
