@@ -20,7 +20,8 @@ constexpr std::int64_t shortest_piece = 4;
 AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
     : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
   transposes_ = plan::amx_outputs_fill_vectors(emit.problem, shape.run);
-  columns_at_once_ = phases_ > lanes_ ? 2 : 4;
+  if (phases_ <= lanes_) columns_in_vector_ = (lanes_ - phases_) / emit.problem.spec.stride + 1;
+  columns_at_once_ = phases_ > lanes_ ? 2 : columns_in_vector_ > 1 ? 8 : 4;
   if (!transposes_) return;
   channels_at_once_ = lanes_ / phases_;
   in_pairs_ = emit.problem.spec.dtype == DType::bfloat16 && shape.geometry.tile_columns % (2 * channels_at_once_) == 0;
@@ -28,7 +29,7 @@ AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
 }
 
 std::int64_t AmxOutputs::batches() const {
-  if (!transposes_ && phases_ < shortest_piece) return 0;
+  if (!transposes_ && columns_in_vector_ == 1 && phases_ < shortest_piece) return 0;
   return shape_.run.channels / channels_at_once_ * (shape_.geometry.tile_columns / columns_at_once_);
 }
 
@@ -68,7 +69,9 @@ void AmxOutputs::emit_batches(const WaitingTile& tile, Value* first, Value* end)
 void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* column) {
   Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
   Value* output = emit_.mul(column, phases_);
-  const auto sums_of = [&](std::int64_t i) { return finished(emit_.at(from, i * shape_.run.rows), true); };
+  const auto sums_of = [&](std::int64_t i) {
+    return emit_.activate(emit_.problem.spec.epilogue, emit_.load_vector(emit_.at(from, i * shape_.run.rows), true));
+  };
   const std::int64_t step = in_pairs_ ? 2 * channels_at_once_ : channels_at_once_;
   for (std::int64_t done = 0; done < columns_at_once_; done += step) {
     Values vectors;
@@ -83,22 +86,31 @@ void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* colu
   }
 }
 
-// What a channel has in one column lies together: some vectors, the last of them in part.
+// What a channel has in one column lies together, and in y the next column's follows a stride further: a vector of some
+// columns, or of a part of one.
 void AmxOutputs::emit_pieces(const WaitingTile& tile, Value* channel, Value* column) {
-  for (std::int64_t i = 0; i < columns_at_once_; ++i) {
-    Value* at = emit_.add(column, i);
+  const std::int64_t stride = emit_.problem.spec.stride;
+  const auto lanes_from = [&](std::int64_t first, std::int64_t count) {
+    return emit_.lanes_within(emit_.i64(0), emit_.i64(first), emit_.i64(first + count));
+  };
+  for (std::int64_t done = 0; done < columns_at_once_; done += columns_in_vector_) {
+    Value* at = emit_.add(column, done);
     Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(at, shape_.run.rows), emit_.mul(channel, phases_)));
-    Value* output = emit_.mul(at, emit_.problem.spec.stride);
-    for (std::int64_t done = 0; done < phases_; done += lanes_) {
-      Value* none = emit_.i64(0);
-      Value* mask = phases_ - done >= lanes_ ? nullptr : emit_.lanes_within(none, none, emit_.i64(phases_ - done));
-      store(tile, emit_.rounded_by_unit(finished(emit_.at(from, done), false)), channel, emit_.add(output, done), mask);
+    Value* output = emit_.mul(at, stride);
+    const std::int64_t columns = std::min(columns_in_vector_, columns_at_once_ - done);
+    for (std::int64_t phase = 0; phase < phases_; phase += lanes_) {
+      const std::int64_t count = std::min(lanes_, phases_ - phase);
+      Value* vector = emit_.load_vector(emit_.at(from, phase), false);
+      Value* mask = lanes_from(0, count);
+      for (std::int64_t i = 1; i < columns; ++i) {
+        Value* lanes = lanes_from(i * stride, count);
+        vector = emit_.masked_load(emit_.at(from, i * (shape_.run.rows - stride)), lanes, vector);
+        mask = emit_.builder.CreateOr(mask, lanes);
+      }
+      store(tile, emit_.rounded_by_unit(emit_.activate(emit_.problem.spec.epilogue, vector)), channel,
+            emit_.add(output, phase), count < lanes_ ? mask : nullptr);
     }
   }
-}
-
-Value* AmxOutputs::finished(Value* pointer, bool aligned) {
-  return emit_.activate(emit_.problem.spec.epilogue, emit_.load_vector(pointer, aligned));
 }
 
 void AmxOutputs::store(const WaitingTile& tile, Value* rounded, Value* channel, Value* output, Value* mask) {

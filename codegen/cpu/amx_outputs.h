@@ -33,14 +33,13 @@ class AmxOutputs {
  private:
   void emit_block(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
   void emit_pieces(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
-  llvm::Value* finished(llvm::Value* pointer, bool aligned);
   void store(const WaitingTile& tile, llvm::Value* rounded, llvm::Value* channel, llvm::Value* output,
              llvm::Value* mask = nullptr);
 
   Emitter& emit_;
   const TileShape& shape_;
   const std::int64_t phases_, lanes_;
-  std::int64_t channels_at_once_ = 1;
+  std::int64_t channels_at_once_ = 1, columns_in_vector_ = 1;
   std::int64_t columns_at_once_;
   bool transposes_;        // the outputs of neighbouring columns follow each other, and fill vectors
   bool in_pairs_ = false;  // of columns, which are rounded into one vector

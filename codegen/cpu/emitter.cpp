@@ -186,9 +186,9 @@ Value* Emitter::lanes_inside(Value* first, Value* end, std::int64_t count) {
   return lanes_within(none, low, high);
 }
 
-Value* Emitter::masked_load(Value* pointer, Value* mask) {
+Value* Emitter::masked_load(Value* pointer, Value* mask, Value* otherwise) {
   return builder.CreateMaskedLoad(vector, pointer, llvm::Align(static_cast<std::uint64_t>(problem.element_bytes())),
-                                  mask, llvm::Constant::getNullValue(vector));
+                                  mask, otherwise ? otherwise : llvm::Constant::getNullValue(vector));
 }
 
 void Emitter::masked_store(Value* value, Value* pointer, Value* mask) {

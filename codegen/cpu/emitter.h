@@ -106,7 +106,8 @@ class Emitter {
   llvm::Value* lanes_within(llvm::Value* first, llvm::Value* low, llvm::Value* high);
   /// The first `count` lanes l with 0 <= first + l < end, for any 64-bit numbers.
   llvm::Value* lanes_inside(llvm::Value* first, llvm::Value* end, std::int64_t count);
-  llvm::Value* masked_load(llvm::Value* pointer, llvm::Value* mask);
+  /// The other lanes are those of `otherwise`, or zeros.
+  llvm::Value* masked_load(llvm::Value* pointer, llvm::Value* mask, llvm::Value* otherwise = nullptr);
   void masked_store(llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
   /// f(value) for a vector or an element.
   llvm::Value* activate(const Activation& activation, llvm::Value* value);
