@@ -1,5 +1,6 @@
 #include "codegen/cpu/amx_outputs.h"
 
+#include <llvm/IR/Constants.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <algorithm>
@@ -13,15 +14,15 @@ using llvm::Value;
 namespace {
 
 // Shorter ones are copied faster by the element.
-constexpr std::int64_t shortest_piece = 4;
+constexpr std::int64_t shortest_piece = 3;
 
 }  // namespace
 
 AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
     : emit_(emit), shape_(shape), phases_(shape.run.phases), lanes_(emit.problem.lanes) {
   transposes_ = plan::amx_outputs_fill_vectors(emit.problem, shape.run);
-  if (phases_ <= lanes_) columns_in_vector_ = (lanes_ - phases_) / emit.problem.spec.stride + 1;
-  columns_at_once_ = phases_ > lanes_ ? 2 : columns_in_vector_ > 1 ? 8 : 4;
+  columns_of_a_vector_ = plan::amx_columns_of_a_vector(emit.problem, shape.run);
+  columns_at_once_ = phases_ > lanes_ ? 2 : columns_of_a_vector_ > 1 ? 8 : 4;
   if (!transposes_) return;
   channels_at_once_ = lanes_ / phases_;
   in_pairs_ = emit.problem.spec.dtype == DType::bfloat16 && shape.geometry.tile_columns % (2 * channels_at_once_) == 0;
@@ -29,7 +30,7 @@ AmxOutputs::AmxOutputs(Emitter& emit, const TileShape& shape)
 }
 
 std::int64_t AmxOutputs::batches() const {
-  if (!transposes_ && columns_in_vector_ == 1 && phases_ < shortest_piece) return 0;
+  if (!transposes_ && phases_ < shortest_piece) return 0;
   return shape_.run.channels / channels_at_once_ * (shape_.geometry.tile_columns / columns_at_once_);
 }
 
@@ -68,7 +69,8 @@ void AmxOutputs::emit_batches(const WaitingTile& tile, Value* first, Value* end)
 // vectors, each of one channel.
 void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* column) {
   Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(column, shape_.run.rows), emit_.mul(channel, phases_)));
-  Value* output = emit_.mul(column, phases_);
+  const std::int64_t stride = emit_.problem.spec.stride;
+  Value* output = emit_.mul(column, stride);
   const auto sums_of = [&](std::int64_t i) {
     return emit_.activate(emit_.problem.spec.epilogue, emit_.load_vector(emit_.at(from, i * shape_.run.rows), true));
   };
@@ -80,9 +82,29 @@ void AmxOutputs::emit_block(const WaitingTile& tile, Value* channel, Value* colu
     vectors = transposed(emit_, vectors, static_cast<int>(phases_));
     for (std::int64_t i = 0; i < channels_at_once_; ++i) {
       Value* vector = vectors[static_cast<std::size_t>(i)];
-      store(tile, in_pairs_ ? vector : emit_.rounded_by_unit(vector), emit_.add(channel, i),
-            emit_.add(output, done * phases_));
+      store_spread(tile, in_pairs_ ? vector : emit_.rounded_by_unit(vector), emit_.add(channel, i),
+                   emit_.add(output, done * stride));
     }
+  }
+}
+
+// All phases of some columns of one channel: in y, columns lie a stride apart.
+void AmxOutputs::store_spread(const WaitingTile& tile, Value* rounded, Value* channel, Value* output) {
+  const std::int64_t stride = emit_.problem.spec.stride;
+  if (phases_ == stride) return store(tile, rounded, channel, output);
+  auto& b = emit_.builder;
+  const std::int64_t lanes = llvm::cast<llvm::FixedVectorType>(rounded->getType())->getNumElements();
+  const std::int64_t width = (lanes / phases_ - 1) * stride + phases_;
+  for (std::int64_t first = 0; first < width; first += lanes) {
+    std::vector<int> sources;
+    std::vector<llvm::Constant*> used;
+    for (std::int64_t at = first; at < first + lanes; ++at) {
+      const bool is_used = at < width && at % stride < phases_;
+      sources.push_back(is_used ? static_cast<int>(at / stride * phases_ + at % stride) : llvm::PoisonMaskElem);
+      used.push_back(b.getInt1(is_used));
+    }
+    store(tile, emit_.shuffle(rounded, rounded, sources), channel, emit_.add(output, first),
+          llvm::ConstantVector::get(used));
   }
 }
 
@@ -93,11 +115,11 @@ void AmxOutputs::emit_pieces(const WaitingTile& tile, Value* channel, Value* col
   const auto lanes_from = [&](std::int64_t first, std::int64_t count) {
     return emit_.lanes_within(emit_.i64(0), emit_.i64(first), emit_.i64(first + count));
   };
-  for (std::int64_t done = 0; done < columns_at_once_; done += columns_in_vector_) {
+  for (std::int64_t done = 0; done < columns_at_once_; done += columns_of_a_vector_) {
     Value* at = emit_.add(column, done);
     Value* from = emit_.at(tile.sums, emit_.add(emit_.mul(at, shape_.run.rows), emit_.mul(channel, phases_)));
     Value* output = emit_.mul(at, stride);
-    const std::int64_t columns = std::min(columns_in_vector_, columns_at_once_ - done);
+    const std::int64_t columns = std::min(columns_of_a_vector_, columns_at_once_ - done);
     for (std::int64_t phase = 0; phase < phases_; phase += lanes_) {
       const std::int64_t count = std::min(lanes_, phases_ - phase);
       Value* vector = emit_.load_vector(emit_.at(from, phase), false);

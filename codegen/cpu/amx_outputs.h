@@ -32,6 +32,7 @@ class AmxOutputs {
 
  private:
   void emit_block(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
+  void store_spread(const WaitingTile& tile, llvm::Value* rounded, llvm::Value* channel, llvm::Value* output);
   void emit_pieces(const WaitingTile& tile, llvm::Value* channel, llvm::Value* column);
   void store(const WaitingTile& tile, llvm::Value* rounded, llvm::Value* channel, llvm::Value* output,
              llvm::Value* mask = nullptr);
@@ -39,9 +40,9 @@ class AmxOutputs {
   Emitter& emit_;
   const TileShape& shape_;
   const std::int64_t phases_, lanes_;
-  std::int64_t channels_at_once_ = 1, columns_in_vector_ = 1;
-  std::int64_t columns_at_once_;
-  bool transposes_;        // the outputs of neighbouring columns follow each other, and fill vectors
+  std::int64_t channels_at_once_ = 1;
+  std::int64_t columns_at_once_, columns_of_a_vector_;
+  bool transposes_;        // channels become vectors of neighbouring columns, else columns are pieces
   bool in_pairs_ = false;  // of columns, which are rounded into one vector
 };
 

@@ -131,15 +131,20 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
 }
 
 // What codegen/cpu/amx_outputs.cpp does with the sums of one tile: vectors that are transposed, those of bfloat16 at
-// half the shuffles, or pieces of one channel and column each.
+// half the shuffles, and spread where columns leave gaps; or pieces of one channel and column each.
 double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t columns) {
   const std::int64_t lanes = problem.lanes, phases = run.phases;
-  if (!amx_outputs_fill_vectors(problem, run))
-    return static_cast<double>(run.channels * columns) * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
+  if (!amx_outputs_fill_vectors(problem, run)) {
+    const double pieces = static_cast<double>(run.channels * columns);
+    if (phases > lanes) return pieces * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
+    return pieces * (1.5 + 2.0 / static_cast<double>(amx_columns_of_a_vector(problem, run)));
+  }
   const std::int64_t channels_at_once = lanes / phases;
   const double shuffles = std::log2(static_cast<double>(channels_at_once));
   const double vectors = static_cast<double>(run.channels * columns) / static_cast<double>(channels_at_once);
-  return vectors * (problem.spec.dtype == DType::bfloat16 ? 3.0 + shuffles / 2 : 3.5 + shuffles);
+  const std::int64_t width = (channels_at_once - 1) * problem.spec.stride + phases;
+  const double spread = phases == problem.spec.stride ? 0 : 2.0 * static_cast<double>(ceil_div(width, lanes));
+  return vectors * (problem.spec.dtype == DType::bfloat16 ? 3.0 + (shuffles + spread) / 2 : 3.5 + shuffles + spread);
 }
 
 // Loads of one operand for all products: those that need another part of it than the one before.
@@ -196,7 +201,13 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
 
 bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run) {
   const std::int64_t lanes = problem.lanes, phases = run.phases;
-  return phases == problem.spec.stride && lanes % phases == 0 && run.channels % (lanes / phases) == 0;
+  // Between the phases of two columns are those of other runs: few vectors of y have some.
+  if (phases < problem.spec.stride && (phases > 4 || problem.spec.stride > 8 * phases)) return false;
+  return lanes % phases == 0 && run.channels % (lanes / phases) == 0;
+}
+
+std::int64_t amx_columns_of_a_vector(const CpuProblem& problem, const RowRun& run) {
+  return run.phases > problem.lanes ? 1 : (problem.lanes - run.phases) / problem.spec.stride + 1;
 }
 
 const Bfloat16Parts& amx_parts(const CpuProblem& problem, const CpuPlan& plan) {

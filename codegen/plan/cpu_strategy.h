@@ -99,9 +99,11 @@ ExpectedTiles expected_tiles(std::int64_t columns, std::int64_t tile_columns, st
 /// Whether tiles of depthwise with so many vectors leave registers for all weights of a row.
 bool depthwise_weights_stay(const CpuProblem& problem, int vectors);
 
-/// Whether the outputs of a tile of amx_tiles fill vectors: neighbouring columns follow each other, and some channels
-/// have a vector of each.
+/// Whether amx_tiles makes vectors of the outputs that one channel has in some columns, of so many channels at once:
+/// these fill a vector, and gaps between columns are few or none.
 bool amx_outputs_fill_vectors(const CpuProblem& problem, const RowRun& run);
+/// Else: columns of one channel whose outputs lie within a vector of y.
+std::int64_t amx_columns_of_a_vector(const CpuProblem& problem, const RowRun& run);
 /// How a plan with amx_tiles takes operands apart.
 const Bfloat16Parts& amx_parts(const CpuProblem& problem, const CpuPlan& plan);
 /// Whether inputs go into the panel of amx_tiles as they are.
