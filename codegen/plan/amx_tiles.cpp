@@ -135,9 +135,9 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
 double output_cycles(const CpuProblem& problem, const RowRun& run, std::int64_t columns) {
   const std::int64_t lanes = problem.lanes, phases = run.phases;
   if (!amx_outputs_fill_vectors(problem, run)) {
-    const double pieces = static_cast<double>(run.channels * columns);
-    if (phases > lanes) return pieces * (2.0 + 1.5 * static_cast<double>(ceil_div(phases, lanes)));
-    return pieces * (1.5 + 2.0 / static_cast<double>(amx_columns_of_a_vector(problem, run)));
+    const double vectors_of_a_piece = static_cast<double>(ceil_div(phases, lanes));
+    const double pieces_of_a_vector = static_cast<double>(amx_columns_of_a_vector(problem, run));
+    return static_cast<double>(run.channels * columns) * (1.5 * vectors_of_a_piece + 2.0 / pieces_of_a_vector);
   }
   const std::int64_t channels_at_once = lanes / phases;
   const double shuffles = std::log2(static_cast<double>(channels_at_once));
