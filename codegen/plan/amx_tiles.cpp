@@ -58,6 +58,9 @@ std::string why_illegal(const CpuProblem& problem, const CpuPlan& plan) {
   return {};
 }
 
+// That a core reads in a cycle from the third-level cache, in a stream that the hardware follows.
+constexpr double far_weight_bytes = 8.7;
+
 std::int64_t column_bytes(const CpuProblem& problem, const CpuPlan& plan) {
   return std::int64_t{2} * tile_of(plan).input_parts * round_up(problem.in_channels(), AmxTiles::channels);
 }
@@ -105,6 +108,7 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
   const bool asks = plan.prefetch == Prefetch::weights;
   const std::int64_t parts = amx_parts(problem, plan).weights;
+  const std::vector<RowRun> all_runs = runs(problem, plan);
   const auto weight_bytes = [&](const RowRun& run, std::int64_t channels) {
     return run.rows * run.taps * parts * 2 * round_up(channels, AmxTiles::channels);
   };
@@ -112,20 +116,33 @@ double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int6
   const std::int64_t panel_bytes = std::min(columns, plan.column_block) * column_bytes(problem, plan);
   const std::int64_t room = problem.target.l2_bytes * 3 / 4;
   const double column_tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
-  // Bytes a cycle: a stream that the hardware follows, less well where its lines come in bunches with many products
-  // between them. Asking pays where there is time for it.
-  const double followed = parts == 1 ? 8.8 : parts == 3 && tile_of(plan).rows > 1 ? 5.2 : 6.5;
-  const double weight_rate = asks ? followed * std::min(3.0, 0.25 + 0.011 * static_cast<double>(columns)) : followed;
-  for (const RowRun& run : runs(problem, plan)) {
+  std::int64_t all_bytes = 0;
+  for (const RowRun& run : all_runs) all_bytes += run.tiles() * weight_bytes(run, problem.in_channels());
+  if (all_bytes + panel_bytes <= room) {
+    if (asks) cycles += panels * static_cast<double>(all_bytes) / 40;  // in vain
+  } else {
+    // One tile of all columns computes while its weights come, the less the more columns it has. Several wait for them
+    // before each other row tile, unless they are asked for: then, the more products there are the more of it they
+    // hide.
+    const double stream = panels * static_cast<double>(all_bytes) / far_weight_bytes;
+    const double squares = static_cast<double>(ceil_div(std::min(columns, plan.column_block), AmxTiles::size));
+    if (asks)
+      cycles += stream * std::clamp(1.2 - 0.045 * squares, 0.3, 1.2);
+    else if (column_tiles <= 1)
+      cycles = std::max(cycles, stream) + std::min(cycles, stream) * std::min(1.0, squares / 4);
+    else
+      cycles += 1.1 * stream;
+  }
+  for (const RowRun& run : all_runs) {
     const auto tiles = static_cast<double>(run.tiles());
     const std::int64_t bytes = weight_bytes(run, problem.in_channels());
-    cycles += panels * tiles * static_cast<double>(bytes) / weight_rate;
     cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, panel_bytes - room)) / 20;
     const std::int64_t block_bytes = std::min(bytes, weight_bytes(run, plan.channel_block));
     const std::int64_t overflow = block_bytes * (asks ? 2 : 1) + std::min(panel_bytes, room) - room;
     const double overflowing = static_cast<double>(std::clamp<std::int64_t>(overflow, 0, block_bytes)) /
                                static_cast<double>(block_bytes);  // of all weights
-    cycles += std::max(0.0, column_tiles - panels) * tiles * overflowing * static_cast<double>(bytes) / 8.8;
+    cycles +=
+        std::max(0.0, column_tiles - panels) * tiles * overflowing * static_cast<double>(bytes) / far_weight_bytes;
   }
   return asks ? 1.02 * cycles : cycles;
 }
@@ -183,18 +200,21 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
           loads_of(parts, &Bfloat16Parts::Product::input) * static_cast<double>(column_tiles) * 16;
       const double steps = static_cast<double>(run.taps) * channel_blocks;
       const double reduction = steps * (std::max(products * tiles * 16, loads) + 4);
-      const double sums = visits * tiles * 50;
+      const double calls = visits * (tiles * 50 + 60);
       const double outputs = output_cycles(problem, run, column_tiles * AmxTiles::size);
-      return reduction + sums + outputs + 60;
+      return reduction + calls + outputs;
     };
     cycles +=
         static_cast<double>(run.tiles()) * (whole * tile_cycles(tile.columns) + tails * tile_cycles(tile.tail_columns));
   }
 
-  const double strips = static_cast<double>(ceil_div(columns, plan.strip));
-  const double groups = strips * static_cast<double>(ceil_div(plan.strip + problem.polyphase.reach(), AmxTiles::size));
-  cycles += groups * channel_blocks * square_cycles(problem, plan);
-  return with_far_memory(problem, plan, columns, cycles);
+  const std::int64_t reach = problem.polyphase.reach(), last = (columns - 1) % plan.strip + 1;
+  const std::int64_t whole_strips = (columns - last) / plan.strip;
+  const std::int64_t groups =
+      whole_strips * ceil_div(plan.strip + reach, AmxTiles::size) + ceil_div(last + reach, AmxTiles::size);
+  cycles += static_cast<double>(groups) * channel_blocks * square_cycles(problem, plan);
+  constexpr double configuring = 3000, lower_clock = 1.15;  // than without the matrix unit
+  return with_far_memory(problem, plan, columns, configuring + lower_clock * cycles);
 }
 
 }  // namespace
