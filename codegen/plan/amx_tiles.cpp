@@ -102,42 +102,48 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   return plans;
 }
 
+// Weights of a row tile with so many input channels.
+std::int64_t packed_bytes(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t channels) {
+  const std::int64_t parts = amx_parts(problem, plan).weights;
+  return std::int64_t{2} * parts * run.rows * run.taps * round_up(channels, AmxTiles::channels);
+}
+
+// What a panel's columns take in `cycles` if all weights are in the second-level cache, with what it takes to bring
+// `bytes` of weights there. One tile of all columns computes while its weights come, the less the more columns it has.
+// Several wait for them before each other row tile, unless they are asked for: then, the more products there are the
+// more of it they hide.
+double with_far_weights(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles,
+                        std::int64_t bytes) {
+  const double stream = static_cast<double>(bytes) / far_weight_bytes;
+  const double squares = static_cast<double>(ceil_div(columns, AmxTiles::size));
+  if (plan.prefetch == Prefetch::weights) return cycles + stream * std::clamp(1.2 - 0.045 * squares, 0.3, 1.2);
+  if (columns <= tile_columns(problem, plan))
+    return std::max(cycles, stream) + std::min(cycles, stream) * std::min(1.0, squares / 4);
+  return cycles + 1.1 * stream;
+}
+
 // The same with what it takes to bring from beyond the second-level cache: all weights for each panel; for each row
 // tile what the panel is larger than most of that cache; for each column tile what does not fit beside the panel of a
 // channel block's weights, and of those that tiles ask for meanwhile.
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
   const bool asks = plan.prefetch == Prefetch::weights;
-  const std::int64_t parts = amx_parts(problem, plan).weights;
   const std::vector<RowRun> all_runs = runs(problem, plan);
-  const auto weight_bytes = [&](const RowRun& run, std::int64_t channels) {
-    return run.rows * run.taps * parts * 2 * round_up(channels, AmxTiles::channels);
-  };
   const auto panels = static_cast<double>(ceil_div(columns, plan.column_block));
-  const std::int64_t panel_bytes = std::min(columns, plan.column_block) * column_bytes(problem, plan);
+  const std::int64_t panel_columns = std::min(columns, plan.column_block);
+  const std::int64_t panel_bytes = panel_columns * column_bytes(problem, plan);
   const std::int64_t room = problem.target.l2_bytes * 3 / 4;
   const double column_tiles = static_cast<double>(ceil_div(columns, tile_columns(problem, plan)));
   std::int64_t all_bytes = 0;
-  for (const RowRun& run : all_runs) all_bytes += run.tiles() * weight_bytes(run, problem.in_channels());
-  if (all_bytes + panel_bytes <= room) {
-    if (asks) cycles += panels * static_cast<double>(all_bytes) / 40;  // in vain
-  } else {
-    // One tile of all columns computes while its weights come, the less the more columns it has. Several wait for them
-    // before each other row tile, unless they are asked for: then, the more products there are the more of it they
-    // hide.
-    const double stream = panels * static_cast<double>(all_bytes) / far_weight_bytes;
-    const double squares = static_cast<double>(ceil_div(std::min(columns, plan.column_block), AmxTiles::size));
-    if (asks)
-      cycles += stream * std::clamp(1.2 - 0.045 * squares, 0.3, 1.2);
-    else if (column_tiles <= 1)
-      cycles = std::max(cycles, stream) + std::min(cycles, stream) * std::min(1.0, squares / 4);
-    else
-      cycles += 1.1 * stream;
-  }
+  for (const RowRun& run : all_runs) all_bytes += run.tiles() * packed_bytes(problem, plan, run, problem.in_channels());
+  if (all_bytes + panel_bytes > room)
+    cycles = panels * with_far_weights(problem, plan, panel_columns, cycles / panels, all_bytes);
+  else if (asks)
+    cycles += panels * static_cast<double>(all_bytes) / 40;  // in vain
   for (const RowRun& run : all_runs) {
     const auto tiles = static_cast<double>(run.tiles());
-    const std::int64_t bytes = weight_bytes(run, problem.in_channels());
+    const std::int64_t bytes = packed_bytes(problem, plan, run, problem.in_channels());
     cycles += panels * tiles * static_cast<double>(std::max<std::int64_t>(0, panel_bytes - room)) / 20;
-    const std::int64_t block_bytes = std::min(bytes, weight_bytes(run, plan.channel_block));
+    const std::int64_t block_bytes = std::min(bytes, packed_bytes(problem, plan, run, plan.channel_block));
     const std::int64_t overflow = block_bytes * (asks ? 2 : 1) + std::min(panel_bytes, room) - room;
     const double overflowing = static_cast<double>(std::clamp<std::int64_t>(overflow, 0, block_bytes)) /
                                static_cast<double>(block_bytes);  // of all weights
