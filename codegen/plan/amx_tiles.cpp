@@ -110,8 +110,8 @@ std::int64_t packed_bytes(const CpuProblem& problem, const CpuPlan& plan, const 
 
 // What a panel's columns take in `cycles` if all weights are in the second-level cache, with what it takes to bring
 // `bytes` of weights there. One tile of all columns computes while its weights come, the less the more columns it has.
-// Several wait for them before each other row tile, unless they are asked for: then, the more products there are the
-// more of it they hide.
+// Several stop the stream between two row tiles, the longer the more they are, unless they ask for what comes: then,
+// the more products there are the more of it they hide.
 double with_far_weights(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles,
                         std::int64_t bytes) {
   const double stream = static_cast<double>(bytes) / far_weight_bytes;
@@ -119,7 +119,7 @@ double with_far_weights(const CpuProblem& problem, const CpuPlan& plan, std::int
   if (plan.prefetch == Prefetch::weights) return cycles + stream * std::clamp(1.2 - 0.045 * squares, 0.3, 1.2);
   if (columns <= tile_columns(problem, plan))
     return std::max(cycles, stream) + std::min(cycles, stream) * std::min(1.0, squares / 4);
-  return cycles + 1.1 * stream;
+  return cycles + stream * std::min(0.9 + 0.1 * squares, 2.0);
 }
 
 // The same with what it takes to bring from beyond the second-level cache: all weights for each panel; for each row
