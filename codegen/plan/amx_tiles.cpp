@@ -122,7 +122,7 @@ double with_far_weights(const CpuProblem& problem, const CpuPlan& plan, std::int
   return cycles + stream * std::min(0.9 + 0.1 * squares, 2.0);
 }
 
-// The same with what it takes to bring from beyond the second-level cache: all weights for each panel; for each row
+// All cycles, with what it takes to bring from beyond the second-level cache: all weights for each panel; for each row
 // tile what the panel is larger than most of that cache; for each column tile what does not fit beside the panel of a
 // channel block's weights, and of those that tiles ask for meanwhile.
 double with_far_memory(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns, double cycles) {
@@ -219,7 +219,8 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
   const std::int64_t groups =
       whole_strips * ceil_div(plan.strip + reach, AmxTiles::size) + ceil_div(last + reach, AmxTiles::size);
   cycles += static_cast<double>(groups) * channel_blocks * square_cycles(problem, plan);
-  constexpr double configuring = 3000, lower_clock = 1.15;  // than without the matrix unit
+  // The matrix unit is configured for each call, and the processor's clock is lower while it works.
+  constexpr double configuring = 3000, lower_clock = 1.15;
   return with_far_memory(problem, plan, columns, configuring + lower_clock * cycles);
 }
 
