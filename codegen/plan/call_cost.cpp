@@ -18,7 +18,7 @@ CallCost call_cost(const CpuProblem& problem, const CpuPlan& plan, std::int64_t 
   // Each block has all weights come again, from the second-level cache or from beyond it, where threads that do so at
   // once wait for each other.
   const double bytes_a_cycle = weights_in_l2(problem) ? 13 : problem.target.reading.l3_bytes * 7 / 8;
-  cost.block += static_cast<double>(weight_bytes_of_a_group(problem)) / bytes_a_cycle;
+  cost.weights = static_cast<double>(weight_bytes_of_a_group(problem)) / bytes_a_cycle;
   if (strategy_of(plan).reads_x) return cost;
   const double packing = packing_cycles(problem, plan);
   if (plan.input == Input::packed)

@@ -16,7 +16,10 @@ constexpr double worthwhile = 0.22;
 // Most candidates are slow at any length. What is not among the best at one of a few samples, by so much, is left out:
 // a plan is made in each compilation, and when a kernel comes from the cache it is most of the work.
 constexpr double among_the_best = 1.2;
-constexpr std::size_t sample_step = 4;
+// One column is among them and two, as what is the best for either may be nothing for the other.
+bool is_one_of_few(std::size_t sample) {
+  return sample % 4 == 0 || sample == 1;
+}
 
 // Columns that stand for all calls.
 struct Samples {
@@ -53,14 +56,15 @@ class Ranges {
       least[i] = std::min(least[i], times[candidate][i]);
     };
     for (std::size_t c = 0; c < all.size(); ++c)
-      for (std::size_t i = 0; i < columns.size(); i += sample_step) predict(c, i);
+      for (std::size_t i = 0; i < columns.size(); ++i)
+        if (is_one_of_few(i)) predict(c, i);
     for (std::size_t c = 0; c < all.size(); ++c) {
       bool good = false;
-      for (std::size_t i = 0; i < columns.size(); i += sample_step)
-        good = good || times[c][i] <= among_the_best * least[i];
+      for (std::size_t i = 0; i < columns.size(); ++i)
+        good = good || (is_one_of_few(i) && times[c][i] <= among_the_best * least[i]);
       if (!good) continue;
       for (std::size_t i = 0; i < columns.size(); ++i)
-        if (i % sample_step != 0) predict(c, i);
+        if (!is_one_of_few(i)) predict(c, i);
       candidates_.push_back(&all[c].plan);
       std::vector<double>& sums = costs_.emplace_back(times[c]);
       sums.insert(sums.begin(), 0);

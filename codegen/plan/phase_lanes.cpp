@@ -65,18 +65,28 @@ struct Call {
   std::int64_t first_column, inputs, outputs;
 };
 
-// Taps of a phase that meet an input in a column whose output exists: as kernel_driver.cpp chooses them, for one tile
-// of all columns.
-std::int64_t taps_that_count(const CpuProblem& problem, const Call& call, std::int64_t first_tap) {
+// Columns of a phase whose output exists: first <= column < after.
+struct PhaseColumns {
+  PhaseColumns(const CpuProblem& problem, const Call& call, std::int64_t columns, std::int64_t first_tap) {
+    const Polyphase& p = problem.polyphase;
+    const std::int64_t output = p.phase(first_tap) - grid_offset(problem.spec);  // of column 0 of the grid
+    first = std::max(call.first_column, ceil_div(std::max<std::int64_t>(0, -output), p.stride));
+    after = std::min(call.first_column + columns, ceil_div(std::max<std::int64_t>(0, call.outputs - output), p.stride));
+  }
+  std::int64_t count() const { return std::max<std::int64_t>(0, after - first); }
+  std::int64_t first, after;
+};
+
+// Taps of a phase that meet an input in one of these: as kernel_driver.cpp chooses them, for one tile of all columns.
+std::int64_t taps_that_count(const CpuProblem& problem, const Call& call, const PhaseColumns& columns,
+                             std::int64_t first_tap) {
   const Polyphase& p = problem.polyphase;
-  const std::int64_t output = p.phase(first_tap) - grid_offset(problem.spec);  // of column 0 of the grid
-  const std::int64_t first = std::max(call.first_column, ceil_div(std::max<std::int64_t>(0, -output), p.stride));
-  const std::int64_t after = ceil_div(std::max<std::int64_t>(0, call.outputs - output), p.stride);
   const std::int64_t before = p.delay(first_tap);
   const auto taps_within = [&](std::int64_t inputs) {
     return std::min(p.taps(first_tap), ceil_div(std::max<std::int64_t>(0, inputs), p.input_step));
   };
-  return std::max<std::int64_t>(0, taps_within(after - before) - taps_within(first - before - call.inputs + 1));
+  return std::max<std::int64_t>(
+      0, taps_within(columns.after - before) - taps_within(columns.first - before - call.inputs + 1));
 }
 
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
@@ -90,19 +100,21 @@ double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t colu
     const auto vectors = static_cast<int>(run.rows / problem.lanes);
     // The loop over taps goes around so few times that it costs as much as its multiplications.
     const double step = row_step_cycles(problem, vectors, tile.columns, /*weights_in_l1=*/true) + 4;
-    const double store = 30 + tile.columns * static_cast<double>(vectors + 4 * run.channels);
-    const auto blocks = [&](std::int64_t taps, std::int64_t count) {
+    const auto blocks = [&](std::int64_t taps, std::int64_t outputs, std::int64_t count) {
       RowRun read = run;
       read.taps = taps;
-      const double tiles = static_cast<double>(taps * problem.in_channels()) * step + store;
+      const double tile_cycles = static_cast<double>(taps * problem.in_channels()) * step + 30 + tile.columns * vectors;
+      const double row_tile = column_tiles * tile_cycles + 4 * static_cast<double>(outputs * run.channels);
       cycles += static_cast<double>(count * run.channel_tiles) *
-                predict_row_tile(problem, plan, read, columns, column_tiles, column_tiles * tiles);
+                predict_row_tile(problem, plan, read, columns, column_tiles, row_tile);
     };
     if (columns > most_columns)
-      blocks(run.taps, run.blocks);
+      blocks(run.taps, columns, run.blocks);
     else
-      for (std::int64_t block = 0; block < run.blocks; ++block)
-        blocks(taps_that_count(problem, call, run.first_tap + block), 1);
+      for (std::int64_t tap = run.first_tap; tap < run.first_tap + run.blocks; ++tap) {
+        const PhaseColumns with_outputs(problem, call, columns, tap);
+        blocks(taps_that_count(problem, call, with_outputs, tap), with_outputs.count(), 1);
+      }
   }
   return cycles + predict_input(problem, plan, tile.columns, columns, row_tiles);
 }

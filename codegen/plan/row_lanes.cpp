@@ -4,7 +4,6 @@
 // lanes. Without dilation these are all phases with j0 < kernel_size mod stride, and the others; a block of them is a
 // contiguous piece of the output. With dilation neighbouring first taps read different windows: a block is one phase.
 #include <algorithm>
-#include <cmath>
 
 #include "codegen/plan/cpu_strategy.h"
 #include "support/checked_math.h"
@@ -93,10 +92,6 @@ std::vector<CpuPlan> enumerate(const CpuProblem& problem) {
   return plans;
 }
 
-double square(double value) {
-  return value * value;
-}
-
 double predict(const CpuProblem& problem, const CpuPlan& plan, std::int64_t columns) {
   const RowLanes& tile = tile_of(plan);
   // The last tile of many columns is half as wide as the others, in the mean over lengths.
@@ -150,8 +145,8 @@ double row_step_cycles(const CpuProblem& problem, int vectors, int columns, bool
   const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / problem.target.reading.l2_bytes;
   // Tiles of one vector load an input for every multiplication, and reach less of the peak.
   const double computing = std::max({4.5, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
-  // Computing hides the waiting for weights badly when both take about as long.
-  return std::sqrt(std::sqrt(square(square(computing)) + square(square(from_l2))));
+  // Computing hides the waiting for weights, or the waiting the computing: most of it.
+  return std::max(computing, from_l2) + std::min(computing, from_l2) / 8;
 }
 
 const CpuStrategy row_lanes = {RowLanes::name, enumerate,    why_illegal,  predict,

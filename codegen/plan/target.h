@@ -11,7 +11,7 @@ namespace unstride::plan {
 struct ReadingCosts {
   // Bytes a cycle, in order, while the core computes; from the third level also where a tile asks for what is next, and
   // where other reading comes between.
-  double l2_bytes = 24;
+  double l2_bytes = 32;
   double l3_bytes = 8;
   double l3_bytes_asked_for = 8;
   double l3_bytes_interrupted = 2;

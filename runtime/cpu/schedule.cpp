@@ -14,9 +14,9 @@ using support::round_up;
 
 // Waking a thread that spins, and waiting for it at the end, takes some thousand cycles: less work than this for each
 // is done sooner by one.
-constexpr double least_cycles_per_thread = 8e3;
+constexpr double least_cycles_per_thread = 5.4e3;
 
-// An item's own loop, and the border of its block.
+// An item's own loop, and the border of its block. Whole groups that read x themselves follow each other in one loop.
 constexpr double cycles_per_item = 500;
 
 // A thread that is held up leaves what it has not begun to the others: of two divisions that cost nearly the same, the
@@ -36,7 +36,10 @@ class Divider {
       : cost_(cost),
         outer_(std::max<std::int64_t>(1, batch * problem.spec.groups)),
         columns_(columns),
-        fewest_(ceil_div(columns, plan.column_block)) {
+        tile_columns_(geometry.tile_columns),
+        column_block_(plan.column_block),
+        fewest_(ceil_div(columns, plan.column_block)),
+        joins_groups_(plan::strategy_of(plan).reads_x) {
     ends_ = columns > plan.strip ? 2 : 1;
     // A block of few columns is mostly tail and repeated reach.
     const std::int64_t narrowest =
@@ -51,7 +54,15 @@ class Divider {
 
   std::int64_t outer() const { return outer_; }
   Division for_one_thread() const { return divided(fewest_, 1); }
-  double cycles_of_one_thread() const { return cycles(for_one_thread(), 1); }
+  /// Which has the weights to itself.
+  double cycles_of_one_thread() const {
+    const Division all = for_one_thread();
+    return cycles(all, 1) - cost_.weights * static_cast<double>(outer_ * all.blocks);
+  }
+  /// Of all blocks but the last: whole tiles.
+  std::int64_t block_columns(std::int64_t blocks) const {
+    return std::min(round_up(ceil_div(columns_, blocks), tile_columns_), column_block_);
+  }
 
   Division for_threads(std::int64_t threads) const {
     // Fewest, evenly shared, and some for each thread.
@@ -79,21 +90,34 @@ class Divider {
     return {blocks, (work_ - last_work_) / chunk_work + 1, chunk_work};
   }
 
-  // Until the last thread is done.
+  // Until the last thread is done: of items that are equal, in rounds; of others, the largest may be the last.
   double cycles(const Division& division, std::int64_t threads) const {
-    const double columns = static_cast<double>(columns_) / static_cast<double>(division.blocks);
     // Of the largest chunk, which has whole tiles.
     const double work = static_cast<double>(round_up(division.chunk_work, most_work_));
     const double share = std::min(1.0, work / static_cast<double>(work_));
     // An item with an end of the input is among the last to be done.
     const double ends = cost_.end * (division.blocks == 1 ? ends_ : 1);
-    const double rows = std::max(0.0, cost_.block - ends) + (cost_.column - cost_.packing) * columns;
-    const double item = cycles_per_item + ends + cost_.packing * columns + rows * share;
-    return item * static_cast<double>(ceil_div(outer_ * division.blocks * division.chunks, threads));
+    const double own = joins_groups_ && division.blocks * division.chunks == 1 ? 0 : cycles_per_item;
+    // A block's, of its row tiles, and what each of its chunks repeats.
+    const auto rows = [&](double columns) {
+      return std::max(0.0, cost_.block + cost_.weights - ends) + (cost_.column - cost_.packing) * columns;
+    };
+    const auto repeated = [&](double columns) { return own + ends + cost_.packing * columns; };
+
+    const auto widest = static_cast<double>(std::min(columns_, block_columns(division.blocks)));
+    const double mean = static_cast<double>(columns_) / static_cast<double>(division.blocks);
+    const double largest = repeated(widest) + rows(widest) * share;
+    const std::int64_t blocks = outer_ * division.blocks;
+    const double all =
+        static_cast<double>(blocks) * (rows(mean) + repeated(mean) * static_cast<double>(division.chunks));
+    const double shared = all / static_cast<double>(threads);
+    const double in_rounds = largest * static_cast<double>(ceil_div(blocks * division.chunks, threads));
+    return std::min(in_rounds, shared + largest * (1 - 1 / static_cast<double>(threads)));
   }
 
   const plan::CallCost& cost_;
-  std::int64_t outer_, columns_, fewest_, most_, row_tiles_;
+  std::int64_t outer_, columns_, tile_columns_, column_block_, fewest_, most_, row_tiles_;
+  bool joins_groups_;
   double ends_;                                            // of the input, in strips of their own
   std::int64_t work_ = 0, most_work_ = 0, last_work_ = 0;  // of all row tiles, the greatest, the last
 };
@@ -110,8 +134,7 @@ Schedule schedule(const plan::CpuProblem& problem, const plan::CpuPlan& plan, co
   const Division division = result.threads == 1 ? divider.for_one_thread() : divider.for_threads(result.threads);
 
   // Blocks and chunks of equal size, which whole tiles may leave fewer of.
-  arguments.block_columns =
-      std::min(round_up(ceil_div(arguments.columns, division.blocks), geometry.tile_columns), plan.column_block);
+  arguments.block_columns = divider.block_columns(division.blocks);
   arguments.column_blocks = ceil_div(arguments.columns, arguments.block_columns);
   arguments.strip_columns = arguments.column_blocks == 1 ? plan.strip_columns(arguments.columns) : plan.strip;
   arguments.chunk_work = division.chunk_work;
