@@ -132,13 +132,40 @@ TEST(Schedule, UsesAtMostTheThreadsAskedForAndNoMoreThanItems) {
   });
 }
 
-TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
-  const plan::CpuProblem problem(testing::layer(4, 4, 4, 2), some_target());
-  const plan::CpuPlan plan = plan::choose_plan(problem).plan.general();
+struct OneCall {
+  OneCall(const LayerSpec& spec, std::string_view wanted, std::int64_t columns, int threads) {
+    const plan::CpuProblem problem(spec, some_target());
+    const plan::CpuPlan plan = plan::choose_plan(problem, wanted).plan.general();
+    const plan::CpuGeometry geometry(problem, plan);
+    work = geometry.weights.work();
+    arguments.columns = columns;
+    const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
+    schedule = cpu::schedule(problem, plan, geometry, cost, 1, threads, arguments);
+  }
+  std::int64_t work;  // of all row tiles
   KernelArguments arguments{};
-  arguments.columns = 32;
-  const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
-  EXPECT_EQ(schedule(problem, plan, plan::CpuGeometry(problem, plan), cost, 1, 16, arguments).threads, 1);
+  Schedule schedule;
+};
+
+TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
+  EXPECT_EQ(OneCall(testing::layer(4, 4, 4, 2), "", 32, 16).schedule.threads, 1);
+}
+
+TEST(Schedule, CountsManyShortGroupsAsTheOneLoopThatTheyAre) {
+  LayerSpec spec = testing::layer(512, 512, 4, 2);
+  spec.groups = 512;
+  EXPECT_EQ(OneCall(spec, "depthwise", 1, 2).schedule.threads, 1);
+  EXPECT_EQ(OneCall(spec, "depthwise", 1000, 2).schedule.threads, 2);
+}
+
+TEST(Schedule, CutsRowsWhereBlocksOfWholeTilesWouldDifferMuch) {
+  const OneCall call(testing::layer(64, 32, 16, 8),
+                     "row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 channel_block=64 strip=14 "
+                     "column_block=1022",
+                     257, 2);  // blocks of 140 and 117
+  EXPECT_EQ(call.arguments.column_blocks, 1);
+  EXPECT_EQ(call.arguments.row_chunks, 2);
+  EXPECT_EQ(2 * call.arguments.chunk_work, call.work);
 }
 
 }  // namespace
