@@ -11,7 +11,7 @@ namespace {
 
 // A variant is worth its code where it is predicted to save so much, in shares of a call's time times octaves of
 // lengths: no length is known to matter more than others.
-constexpr double worthwhile = 0.22;
+constexpr double worthwhile = 0.28;
 
 // Most candidates are slow at any length. What is not among the best at one of a few samples, by so much, is left out:
 // a plan is made in each compilation, and when a kernel comes from the cache it is most of the work.
