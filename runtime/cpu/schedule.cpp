@@ -17,7 +17,7 @@ using support::round_up;
 constexpr double least_cycles_per_thread = 5.4e3;
 
 // An item's own loop, and the border of its block. Whole groups that read x themselves follow each other in one loop.
-constexpr double cycles_per_item = 500;
+constexpr double cycles_per_item = 500, cycles_per_joined_group = 4;
 
 // A thread that is held up leaves what it has not begun to the others: of two divisions that cost nearly the same, the
 // one with more items for each thread.
@@ -97,7 +97,8 @@ class Divider {
     const double share = std::min(1.0, work / static_cast<double>(work_));
     // An item with an end of the input is among the last to be done.
     const double ends = cost_.end * (division.blocks == 1 ? ends_ : 1);
-    const double own = joins_groups_ && division.blocks * division.chunks == 1 ? 0 : cycles_per_item;
+    const double own =
+        joins_groups_ && division.blocks * division.chunks == 1 ? cycles_per_joined_group : cycles_per_item;
     // A block's, of its row tiles, and what each of its chunks repeats.
     const auto rows = [&](double columns) {
       return std::max(0.0, cost_.block + cost_.weights - ends) + (cost_.column - cost_.packing) * columns;
