@@ -167,14 +167,9 @@ bool weights_in_l2(const CpuProblem& problem) {
   return weight_bytes_of_a_group(problem) <= problem.target.l2_bytes / 2;
 }
 
-namespace {
-
-// What computing hides of a stream, or the stream of computing: most.
-double overlapped(double computing, double streaming) {
-  return std::max(computing, streaming) + std::min(computing, streaming) / 4;
+double overlapped(double computing, double streaming, double left) {
+  return std::max(computing, streaming) + left * std::min(computing, streaming);
 }
-
-}  // namespace
 
 double predict_row_tile(const CpuProblem& problem, const CpuPlan& plan, const RowRun& run, std::int64_t columns,
                         double column_tiles, double cycles) {

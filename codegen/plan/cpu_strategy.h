@@ -109,6 +109,9 @@ const Bfloat16Parts& amx_parts(const CpuProblem& problem, const CpuPlan& plan);
 /// Whether inputs go into the panel of amx_tiles as they are.
 bool amx_moves_inputs(const CpuProblem& problem);
 
+/// Cycles of computing and of a stream that is read meanwhile: of the shorter, the other hides all but a part.
+double overlapped(double computing, double streaming, double left = 0.25);
+
 std::int64_t weight_bytes_of_a_group(const CpuProblem& problem);
 /// Whether the packed weights of one group stay in half of the second-level cache.
 bool weights_in_l2(const CpuProblem& problem);

@@ -145,8 +145,7 @@ double row_step_cycles(const CpuProblem& problem, int vectors, int columns, bool
   const double from_l2 = weights_in_l1 ? 0 : vectors * problem.target.vector_bytes / problem.target.reading.l2_bytes;
   // Tiles of one vector load an input for every multiplication, and reach less of the peak.
   const double computing = std::max({4.5, fmas / (vectors == 1 ? 1.8 : 2.0), loads / 2, issued / 6});
-  // Computing hides the waiting for weights, or the waiting the computing: most of it.
-  return std::max(computing, from_l2) + std::min(computing, from_l2) / 8;
+  return overlapped(computing, from_l2, 0.125);
 }
 
 const CpuStrategy row_lanes = {RowLanes::name, enumerate,    why_illegal,  predict,

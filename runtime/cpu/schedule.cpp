@@ -54,11 +54,7 @@ class Divider {
 
   std::int64_t outer() const { return outer_; }
   Division for_one_thread() const { return divided(fewest_, 1); }
-  /// Which has the weights to itself.
-  double cycles_of_one_thread() const {
-    const Division all = for_one_thread();
-    return cycles(all, 1) - cost_.weights * static_cast<double>(outer_ * all.blocks);
-  }
+  double cycles_of_one_thread() const { return cycles(for_one_thread(), 1); }
   /// Of all blocks but the last: whole tiles.
   std::int64_t block_columns(std::int64_t blocks) const {
     return std::min(round_up(ceil_div(columns_, blocks), tile_columns_), column_block_);
@@ -99,9 +95,10 @@ class Divider {
     const double ends = cost_.end * (division.blocks == 1 ? ends_ : 1);
     const double own =
         joins_groups_ && division.blocks * division.chunks == 1 ? cycles_per_joined_group : cycles_per_item;
+    const double weights = threads == 1 ? 0 : cost_.weights;
     // A block's, of its row tiles, and what each of its chunks repeats.
     const auto rows = [&](double columns) {
-      return std::max(0.0, cost_.block + cost_.weights - ends) + (cost_.column - cost_.packing) * columns;
+      return std::max(0.0, cost_.block + weights - ends) + (cost_.column - cost_.packing) * columns;
     };
     const auto repeated = [&](double columns) { return own + ends + cost_.packing * columns; };
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "codegen/plan/cpu_planner.h"
@@ -21,17 +23,12 @@ plan::CpuTarget some_target() {
 }
 
 struct Scheduled {
-  explicit Scheduled(tools::SplitMix64& random) {
-    const auto up_to = [&](std::int64_t high) { return 1 + random.below(high); };
-    spec = testing::layer(up_to(64), up_to(64), up_to(40), up_to(20));
-    spec.dilation = random.below(3) == 0 ? up_to(5) : 1;
-    if (random.below(4) == 0) spec.groups = spec.in_channels = spec.out_channels;
-    batch = up_to(4);
-    threads = static_cast<int>(up_to(16));
-    arguments.columns = up_to(random.below(2) == 0 ? 30 : 20'000);
-
+  Scheduled(const LayerSpec& layer, std::string_view wanted, std::int64_t columns, std::int64_t batch_size,
+            int of_threads)
+      : spec(layer), batch(batch_size), threads(of_threads) {
+    arguments.columns = columns;
     const plan::CpuProblem problem(spec, some_target());
-    plan = plan::choose_plan(problem).plan.general();
+    plan = plan::choose_plan(problem, wanted).plan.general();
     const plan::CpuGeometry geometry(problem, plan);
     tile_columns = geometry.tile_columns;
     for (const plan::RowRun& run : geometry.weights.runs)
@@ -52,11 +49,21 @@ struct Scheduled {
   Schedule schedule;
 };
 
+Scheduled random_call(tools::SplitMix64& random) {
+  const auto up_to = [&](std::int64_t high) { return 1 + random.below(high); };
+  LayerSpec spec = testing::layer(up_to(64), up_to(64), up_to(40), up_to(20));
+  spec.dilation = random.below(3) == 0 ? up_to(5) : 1;
+  if (random.below(4) == 0) spec.groups = spec.in_channels = spec.out_channels;
+  const std::int64_t batch = up_to(4);
+  const auto threads = static_cast<int>(up_to(16));
+  return {spec, "", up_to(random.below(2) == 0 ? 30 : 20'000), batch, threads};
+}
+
 template <typename F>
 void for_random_calls(const F& f) {
   tools::SplitMix64 random(1);
   for (int i = 0; i < 3000; ++i) {
-    const Scheduled call(random);
+    const Scheduled call = random_call(random);
     SCOPED_TRACE(to_json(call.spec) + " columns " + std::to_string(call.arguments.columns) + " threads " +
                  std::to_string(call.threads));
     f(call);
@@ -132,40 +139,26 @@ TEST(Schedule, UsesAtMostTheThreadsAskedForAndNoMoreThanItems) {
   });
 }
 
-struct OneCall {
-  OneCall(const LayerSpec& spec, std::string_view wanted, std::int64_t columns, int threads) {
-    const plan::CpuProblem problem(spec, some_target());
-    const plan::CpuPlan plan = plan::choose_plan(problem, wanted).plan.general();
-    const plan::CpuGeometry geometry(problem, plan);
-    work = geometry.weights.work();
-    arguments.columns = columns;
-    const plan::CallCost cost = plan::call_cost(problem, plan, plan::Variant::any);
-    schedule = cpu::schedule(problem, plan, geometry, cost, 1, threads, arguments);
-  }
-  std::int64_t work;  // of all row tiles
-  KernelArguments arguments{};
-  Schedule schedule;
-};
-
 TEST(Schedule, KeepsASmallLayerOnTheCallersThread) {
-  EXPECT_EQ(OneCall(testing::layer(4, 4, 4, 2), "", 32, 16).schedule.threads, 1);
+  EXPECT_EQ(Scheduled(testing::layer(4, 4, 4, 2), "", 32, 1, 16).schedule.threads, 1);
 }
 
 TEST(Schedule, CountsManyShortGroupsAsTheOneLoopThatTheyAre) {
   LayerSpec spec = testing::layer(512, 512, 4, 2);
   spec.groups = 512;
-  EXPECT_EQ(OneCall(spec, "depthwise", 1, 2).schedule.threads, 1);
-  EXPECT_EQ(OneCall(spec, "depthwise", 1000, 2).schedule.threads, 2);
+  EXPECT_EQ(Scheduled(spec, "depthwise", 1, 1, 2).schedule.threads, 1);
+  EXPECT_EQ(Scheduled(spec, "depthwise", 1000, 1, 2).schedule.threads, 2);
 }
 
 TEST(Schedule, CutsRowsWhereBlocksOfWholeTilesWouldDifferMuch) {
-  const OneCall call(testing::layer(64, 32, 16, 8),
-                     "row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 channel_block=64 strip=14 "
-                     "column_block=1022",
-                     257, 2);  // blocks of 140 and 117
+  const Scheduled call(testing::layer(64, 32, 16, 8),
+                       "row_lanes vectors=2 columns=14 input=packed prefetch=none taps=4 channel_block=64 strip=14 "
+                       "column_block=1022",
+                       257, 1, 2);  // blocks of 140 and 117
   EXPECT_EQ(call.arguments.column_blocks, 1);
   EXPECT_EQ(call.arguments.row_chunks, 2);
-  EXPECT_EQ(2 * call.arguments.chunk_work, call.work);
+  EXPECT_EQ(2 * call.arguments.chunk_work,
+            std::accumulate(call.row_tiles.begin(), call.row_tiles.end(), std::int64_t{0}));
 }
 
 }  // namespace
