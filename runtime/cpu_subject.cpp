@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <limits>
 #include <random>
 
 #include "codegen/plan/cpu_planner.h"
 #include "runtime/cpu/aligned_buffer.h"
 #include "runtime/cpu/cpu_kernel.h"
 #include "runtime/fast_math_check.h"
+#include "runtime/tuning/statistics.h"
 #include "unstride/conv_transpose1d.hpp"
 
 namespace unstride {
@@ -33,6 +33,8 @@ std::int64_t flush_bytes() {
 // Warming up for longer calls costs more than what it makes even.
 constexpr double warm_up_below = 20e-3;
 constexpr double most_warm_up = 60e-3;
+// A sample is the median of some batches of calls: what disturbs one or two does not count.
+constexpr int fewest_batches = 3, most_batches = 8;
 constexpr Undisturbed::Seconds most_patience(0.2);
 
 double seconds_now() {
@@ -96,9 +98,9 @@ class CpuContender final : public tuning::Contender {
 
  private:
   void run();
-  double timed_run();
-  void warm_up();
   double timed(int calls);
+  double cold_sample(int calls);
+  double warm_sample(int calls);
 
   CpuSubject& subject_;
   std::unique_ptr<cpu::CpuKernel> kernel_;
@@ -210,10 +212,11 @@ void CpuContender::run() {
   subject_.run(*kernel_, weights_, samples_);
 }
 
-double CpuContender::timed_run() {
+// Seconds of a call.
+double CpuContender::timed(int calls) {
   const double start = seconds_now();
-  run();
-  return seconds_now() - start;
+  for (int i = 0; i < calls; ++i) run();
+  return (seconds_now() - start) / calls;
 }
 
 std::string CpuContender::check() {
@@ -223,38 +226,35 @@ std::string CpuContender::check() {
   return subject_.check();
 }
 
-// Weights that other contenders' have driven out of the third-level cache come back in some calls, at two or three
-// times the time at first: until calls do not get faster.
-void CpuContender::warm_up() {
-  double spent = 0, least = std::numeric_limits<double>::infinity();
-  for (int no_faster = 0; no_faster < 3 && spent < most_warm_up;) {
-    const double call = timed_run();
-    no_faster = call < 0.98 * least ? 0 : no_faster + 1;
-    least = std::min(least, call);
-    spent += call;
-  }
-}
-
 double CpuContender::time(int calls) {
   ++samples_;
-  return subject_.sample([&] { return timed(calls); });
+  return subject_.sample([&] { return subject_.cold() ? cold_sample(calls) : warm_sample(calls); });
 }
 
-double CpuContender::timed(int calls) {
-  if (subject_.cold()) {
-    double sum = 0;
-    for (int i = 0; i < calls; ++i) {
-      subject_.flush();
-      sum += timed_run();
-    }
-    return sum;
+double CpuContender::cold_sample(int calls) {
+  double sum = 0;
+  for (int i = 0; i < calls; ++i) {
+    subject_.flush();
+    sum += timed(1);
   }
-  const double first = timed_run();
-  if (calls == 1 && first > warm_up_below) return first;
-  warm_up();
-  const double start = seconds_now();
-  for (int i = 0; i < calls; ++i) run();
-  return seconds_now() - start;
+  return sum / calls;
+}
+
+// Weights that other contenders' have driven out of the third-level cache come back in some calls, at two or three
+// times the time at first: what came before calls that are no faster is warming up.
+double CpuContender::warm_sample(int calls) {
+  const int batch = (calls + most_batches - 1) / most_batches;
+  const auto batches = static_cast<std::size_t>(std::max(fewest_batches, (calls + batch - 1) / batch));
+  std::vector<double> times = {timed(batch)};
+  if (times.front() > warm_up_below) return times.front();
+  for (double spent = batch * times.front(); times.size() < batches;) {
+    const double time = timed(batch);
+    spent += batch * time;
+    const bool warming_up = times.size() < fewest_batches && spent < most_warm_up;
+    if (warming_up && time < 0.98 * std::ranges::min(times)) times.clear();
+    times.push_back(time);
+  }
+  return tuning::median(std::move(times));
 }
 
 }  // namespace

@@ -229,7 +229,7 @@ double CudaContender::cold(int calls) {
     subject_.flush();
     milliseconds += subject_.stream().time_ms([&] { call.launch(subject_.stream()); });
   }
-  return milliseconds * 1e-3;
+  return milliseconds * 1e-3 / calls;
 }
 
 double CudaContender::warm(int calls) {
@@ -242,7 +242,7 @@ double CudaContender::warm(int calls) {
   };
   const double first = launch(1);
   if (calls == 1 && first > warm_up_below) return first;
-  return launch(launches) * calls / (static_cast<double>(nodes) * launches);
+  return launch(launches) / (static_cast<double>(nodes) * launches);
 }
 
 double CudaContender::time(int calls) {

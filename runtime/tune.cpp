@@ -197,6 +197,7 @@ class Tuner {
                           .plan = searched.plan,
                           .default_plan = tunable.subject->default_plan(),
                           .complete = searched.complete,
+                          .settled = searched.settled,
                           .time = searched.chosen.time,
                           .default_time = searched.default_.time,
                           .candidates = static_cast<std::int64_t>(searched.candidates),
@@ -209,6 +210,7 @@ class Tuner {
 
   static void fill(TunedLength& result, const tuning::Choice& choice) {
     result.complete = choice.complete;
+    result.settled = choice.settled;
     result.plan = choice.plan;
     for (const tuning::Tried& tried : choice.tried) result.tried.push_back(public_time(tried));
     const auto time_of = [&](const std::string& plan, const tuning::Interval& time) {

@@ -34,6 +34,7 @@ struct TunedLength {
   std::int64_t length = 0;
   std::string error = {};                    ///< why there is no result; empty if there is one
   bool complete = false;                     ///< the search went to its end. Else time ran out, or it was stopped
+  bool settled = false;                      ///< complete, and more rounds would not gain more than 2 %
   bool reused = false;                       ///< it was complete already, and TuneOptions::resume was set
   std::string plan = {};                     ///< the default where nothing was faster beyond doubt
   TunedTime chosen = {}, default_time = {};  ///< measured side by side

@@ -122,6 +122,7 @@ std::string to_line(const Choice& choice) {
   json["plan"] = choice.plan;
   json["default_plan"] = choice.default_plan;
   json["complete"] = choice.complete;
+  json["settled"] = choice.settled;
   json["seconds"] = to_json(choice.time);
   json["default_seconds"] = to_json(choice.default_time);
   json["candidates"] = choice.candidates;
@@ -138,6 +139,7 @@ std::optional<Choice> read_choice(std::string_view text) {
                   .plan = json.at("plan"),
                   .default_plan = json.at("default_plan"),
                   .complete = json.at("complete"),
+                  .settled = json.value("settled", false),
                   .time = read_interval(json.at("seconds")),
                   .default_time = read_interval(json.at("default_seconds")),
                   .candidates = json.at("candidates"),

@@ -42,7 +42,7 @@ std::string lookup_key(std::string_view layer, std::string_view target);
 struct Choice {
   Unit unit;
   std::string plan, default_plan;
-  bool complete = false;
+  bool complete = false, settled = false;
   Interval time, default_time;    ///< seconds of a call, measured side by side; zeros where nothing was measured
   std::vector<Tried> tried = {};  ///< the best and the refused
   std::int64_t candidates = 0;    ///< legal plans

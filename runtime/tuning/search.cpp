@@ -13,11 +13,13 @@ namespace unstride::tuning {
 
 namespace {
 
-constexpr int first_rounds = 8;   // of the first rung; each further one has twice as many
+constexpr int first_rounds = 4;   // of the first rung; each further one has twice as many
 constexpr int rung_rounds = 21;   // at most, but for the last: the 95 % interval is between the 6th and the 16th
 constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
-constexpr double promising_share = 1.03;  // of the fastest's time: worth more rounds than end a search
+// Of the fastest's time: what takes more beyond doubt gets no further rung, or no more rounds than end a search.
+constexpr double hopeful_share = 1.05, promising_share = 1.03;
+constexpr double settled_share = 0.98;  // of the chosen one's time: what may take less is worth more rounds
 
 struct Entrant {
   std::string plan;
@@ -139,11 +141,14 @@ class Search {
   }
 
   void learn_cost(Entrant& entrant) {
-    const double call = std::max(entrant.contender->time(1), 1e-9);
-    entrant.calls = static_cast<int>(std::clamp(std::ceil(options_.sample_seconds / call), 1.0, 1e5));
-    const double before = clock_.now();
-    entrant.contender->time(entrant.calls);
-    entrant.sample_cost = clock_.now() - before;
+    const auto sample = [&] {
+      const double before = clock_.now();
+      const double call = entrant.contender->time(entrant.calls);
+      entrant.sample_cost = clock_.now() - before;
+      return std::max(call, 1e-9);
+    };
+    entrant.calls = static_cast<int>(std::clamp(std::ceil(options_.sample_seconds / sample()), 1.0, 1e5));
+    if (entrant.calls > 1) sample();
   }
 
   void refuse(const Sample& sample) {
@@ -189,14 +194,11 @@ class Search {
     std::erase_if(field, [](const Entrant* entrant) { return entrant->refused; });
   }
 
-  // Plans tie with the fastest, or with the default, only because of too few rounds.
-  bool is_unsure() const {
-    const auto unsure = [](const Comparison& c) { return c.is_tie() && !c.is_equal(); };
-    const std::vector<double>&fastest = times_[index_of_fastest(times_)], &first = times_.front();
-    const bool first_is_slower = !compare(first, fastest).is_equal();
-    return std::ranges::any_of(times_, [&](const std::vector<double>& time) {
-      return unsure(compare(time, fastest)) || (first_is_slower && unsure(compare(time, first)));
-    });
+  // More rounds could at most show that another plan is faster by what is not worth them.
+  bool is_settled() const {
+    const std::vector<double>& chosen = times_[first_among_the_fastest(times_)];
+    return std::ranges::all_of(
+        times_, [&](const std::vector<double>& time) { return compare(time, chosen).ratio.low >= settled_share; });
   }
 
   // Plays the rounds of a rung that are not known yet; field_ and times_ are then this rung's.
@@ -244,7 +246,7 @@ class Search {
     for (std::size_t k = 0; k < field.size(); ++k) {
       if (interrupted()) return false;
       const std::size_t i = (first + k) % field.size();
-      round[i] = field[i]->contender->time(field[i]->calls) / field[i]->calls;
+      round[i] = field[i]->contender->time(field[i]->calls);
     }
     for (std::size_t i = 0; i < field.size(); ++i) times[i].push_back(round[i]);
     return true;
@@ -272,25 +274,26 @@ class Search {
   void finish(int rung, Field& field) {
     if (options_.last_rounds > rung_rounds) {
       result_.complete = true;
-      field = still_promising(field);
+      field = within(promising_share, field);
       measure(rung, options_.last_rounds, field);
     }
-    for (int rounds = 2 * options_.last_rounds; rounds <= options_.most_rounds && !interrupted_ && is_unsure();
+    for (int rounds = 2 * options_.last_rounds; rounds <= options_.most_rounds && !interrupted_ && !is_settled();
          rounds *= 2)
       measure(rung, rounds, field);
     result_.complete = result_.complete || !interrupted_;
   }
 
-  Field still_promising(const Field& field) const {
+  // The default, and the others that may take no more than this share of the fastest's time.
+  Field within(double share, const Field& field) const {
     const std::vector<double>& fastest = times_[index_of_fastest(times_)];
     Field result = {field.front()};
     for (std::size_t i = 1; i < field.size(); ++i)
-      if (compare(times_[i], fastest).ratio.low <= promising_share) result.push_back(field[i]);
+      if (compare(times_[i], fastest).ratio.low <= share) result.push_back(field[i]);
     return result;
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many. What
-  // few rounds cannot tell apart is decided at the end, not here: the fastest would be lost among its equals.
+  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many, or no
+  // hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would be lost among its equals.
   Field better_half(const Field& field, int rung) {
     std::vector<std::size_t> order(field.size() - 1);
     std::iota(order.begin(), order.end(), 1);
@@ -305,7 +308,7 @@ class Search {
       for (const std::size_t i : chosen) result.push_back(field[i]);
       return result;
     };
-    const std::size_t half = field.size() / 2 + 1;
+    const std::size_t half = std::min(field.size() / 2 + 1, within(hopeful_share, field).size());
     std::size_t plans = half;
     while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
     Field result = fastest(as_begun(rung, half, plans, fastest));
@@ -323,6 +326,7 @@ class Search {
       const auto found = std::ranges::find(result_.tried, text, &Tried::plan);
       return found == result_.tried.end() ? Tried{.plan = text} : *found;
     };
+    result_.settled = result_.complete && (times_.empty() || is_settled());
     result_.chosen = by_plan(result_.plan);
     result_.default_ = by_plan(plan);
     std::ranges::stable_sort(result_.tried, [](const Tried& a, const Tried& b) {

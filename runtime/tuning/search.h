@@ -19,7 +19,7 @@ struct SearchOptions {
   double seconds = 10;               ///< for all of it; what is not measured by then is left out
   std::size_t most_candidates = 32;  ///< that are built, the default among them
   double predicted_within = 2;       ///< plans predicted to take more than this times the least are left out
-  /// Of the last plans; up to the most while some differ by the median that may yet be equal.
+  /// Of the last plans; up to the most while the result is not settled.
   int last_rounds = 21, most_rounds = 84;
   double sample_seconds =
       1e-3;                 ///< a sample repeats its call for so long, so that it dwarfs the clock's grain; 0: one call
@@ -39,6 +39,7 @@ struct Tried {
 struct SearchResult {
   std::string plan;            ///< the one to use; the default where nothing is faster beyond doubt
   bool complete = false;       ///< false: time ran out, or it was stopped
+  bool settled = false;        ///< complete, and more rounds would not find anything faster by more than 2 %
   Tried chosen, default_;      ///< both measured in the same rounds
   std::vector<Tried> tried;    ///< last rung first, in it the fastest first; the refused at the end
   std::size_t candidates = 0;  ///< legal plans

@@ -10,24 +10,25 @@ namespace {
 
 constexpr double tie_share = 0.01;
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : std::midpoint(values[n / 2 - 1], values[n / 2]);
-}
-
-// The largest k with P(fewer than k of n samples lie below the median) <= 2.5 %; 0 where there is none.
+// The largest k with P(fewer than k of n samples lie below the median) <= 2.5 %; 0 where there is none. By logarithms:
+// 0.5 to the power of a thousand is no double.
 std::size_t rank_of_bound(std::size_t n) {
-  double probability = std::pow(0.5, static_cast<double>(n)), sum = 0;
+  double log_probability = static_cast<double>(n) * std::log(0.5), sum = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    sum += probability;
+    sum += std::exp(log_probability);
     if (sum > 0.025) return k;
-    probability *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+    log_probability += std::log(static_cast<double>(n - k) / static_cast<double>(k + 1));
   }
   return 0;
 }
 
 }  // namespace
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : std::midpoint(values[n / 2 - 1], values[n / 2]);
+}
 
 Interval median_interval(std::vector<double> samples) {
   std::ranges::sort(samples);

@@ -5,6 +5,9 @@
 
 namespace unstride::tuning {
 
+/// Of at least one value.
+double median(std::vector<double> values);
+
 /// A median with the bounds of its 95 % confidence interval.
 struct Interval {
   double median = 0, low = 0, high = 0;
@@ -21,7 +24,7 @@ Interval median_interval(std::vector<double> samples);
 struct Comparison {
   Interval ratio;
 
-  /// Within 2 %: the difference is worth nothing.
+  /// Within 1 %: the difference is worth nothing.
   bool is_equal() const;
   /// Equal, or the interval has 1 in it: nobody can tell which is faster.
   bool is_tie() const;

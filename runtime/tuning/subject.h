@@ -16,8 +16,8 @@ class Contender {
   /// Empty when its results are right, else what is wrong. The default plan's contender defines what is right under
   /// strict math, where every plan gives the same bits; under fast math a bound does.
   virtual std::string check() = 0;
-  /// Seconds that so many calls take, one right after the other, by the clock of the device. Data are brought into the
-  /// caches first, or out of them before each call, as the subject was set up.
+  /// Seconds of a call, of so many or more that come one right after the other, by the clock of the device. Data are
+  /// brought into the caches first, or out of them before each call, as the subject was set up.
   virtual double time(int calls) = 0;
 };
 

@@ -1,7 +1,7 @@
 """Measures chosen plans against the defaults once more, apart from the tune that chose them: fresh processes of the command,
-one for each plan in turn, round after round, starting with another plan each time. What counts of a process is its fastest
-call: where others use the same cores, most calls of one process may be disturbed, and few of the next. Where that leaves a
-choice behind the default, or two choices apart, there are more rounds: of hundreds of layers, some get an unlucky few."""
+one for each plan in turn, round after round, starting with another plan each time. What counts of a process is the median of
+its calls, as it does in a tune. Where that leaves a choice behind the default, or two choices apart, there are more rounds: of
+hundreds of layers, some get an unlucky few."""
 
 import json
 import statistics
@@ -14,12 +14,12 @@ IN_DOUBT = 4  # times as many rounds
 
 
 def run_seconds(command, choice, plan, options):
-    """The time of the fastest call of a process of its own."""
+    """The median time of the calls of a process of its own."""
     # A device's choices have no threads.
     where = ["--threads", choice["threads"]] if choice["threads"] else ["--target", choice["target"]]
     arguments = [command, "run", "-", "--length", choice["length"], *where, "--plan", plan, "--json", *options]
     done = subprocess.run(list(map(str, arguments)), input=json.dumps(choice["layer"]), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["min_ms"] * 1e-3
+    return json.loads(done.stdout)["median_ms"] * 1e-3
 
 
 def key(choice):

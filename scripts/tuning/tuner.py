@@ -32,15 +32,20 @@ def where(result):
     return f"{result['threads']} threads" if result["threads"] else result["target"]
 
 
+def rounds_of(result):
+    """Those that its last plans were measured in."""
+    return max((tried["rounds"] for tried in result["tried"] if "rounds" in tried), default=0)
+
+
 class Tuner:
-    """Every layer is visited three times: all are searched, then the last plans of each are measured again and again, by
-    other processes at other times. What a machine does to one plan rather than another for a while, and where a process's
-    memory happens to lie, then does not decide alone."""
+    """All layers are searched, then the last plans of each are measured again and again, by other processes at other times,
+    until more of that would change nothing. What a machine does to one plan rather than another for a while, and where a
+    process's memory happens to lie, then does not decide alone."""
 
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
-    # By when of the budget each visit ends, and how many rounds the last plans have then.
-    VISITS = [(0.5, 21), (0.75, 42), (1.0, 63)]
+    # What the search of all layers takes of the budget at most; so many rounds end it, and each further visit adds as many.
+    SEARCH_SHARE, ROUNDS, MOST_ROUNDS = 0.7, 21, 210
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options
@@ -48,9 +53,9 @@ class Tuner:
         self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
         self.seconds, self.since = 0, time.time()
 
-    def command(self, layer, seconds, rounds):
+    def command(self, layer, lengths, seconds, rounds):
         arguments = self.arguments
-        command = [arguments.command, "tune", "-", "--json", "--lengths", ",".join(map(str, layer.lengths)),
+        command = [arguments.command, "tune", "-", "--json", "--lengths", ",".join(map(str, lengths)),
                    "--target", arguments.target, "--budget", f"{seconds:.3f}", *self.cache_options]
         command += ["--threads", arguments.threads] if arguments.threads else []
         command += ["--candidates", arguments.candidates] if arguments.candidates else []
@@ -66,9 +71,9 @@ class Tuner:
         if self.child:
             self.child.send_signal(number)
 
-    def tune(self, layer, seconds, rounds):
+    def tune(self, layer, lengths, seconds, rounds):
         # In a session of its own: a terminal's SIGINT reaches it once, through this process.
-        self.child = subprocess.Popen(self.command(layer, seconds, rounds), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(self.command(layer, lengths, seconds, rounds), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
         stdout, stderr = self.child.communicate(json.dumps(layer.spec))
         self.child = None
@@ -77,12 +82,24 @@ class Tuner:
         except ValueError:
             return {"failures": [{"message": stderr.strip() or "was ended"}]}
 
-    def visit(self, index, layer, seconds, rounds):
+    def wanting(self, index, layer):
+        """The lengths that want another visit."""
+        return [length for length in layer.lengths
+                if not self.results.get((index, length)) or any(map(self.wants_more, self.results[index, length]))]
+
+    def wants_more(self, result):
+        """A plan that replaces the default is confirmed by a second process."""
+        needed = self.ROUNDS if result["plan"] == result["default_plan"] else 2 * self.ROUNDS
+        settled = result["settled"] and (rounds_of(result) >= needed or not rounds_of(result))
+        return not settled and rounds_of(result) < self.MOST_ROUNDS
+
+    def visit(self, index, layer, lengths, seconds):
         """What an earlier visit found, or failed at, stays where this one comes to nothing."""
         report = {"failures": []}
+        known = [rounds_of(result) for length in lengths for result in self.results.get((index, length), []) if result["complete"]]
         if not self.interrupted and seconds > 0:
-            report = self.tune(layer, seconds, rounds)
-        for length in layer.lengths:
+            report = self.tune(layer, lengths, seconds, max(known, default=0) + self.ROUNDS)
+        for length in lengths:
             found = [result | {"name": layer.name} for result in report.get("results", [])
                      if result["length"] == length and "error" not in result]
             self.results[index, length] = found or self.results.get((index, length), [])
@@ -91,18 +108,27 @@ class Tuner:
         elif report["failures"] and not self.interrupted:
             self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]]
 
+    def visit_all(self, layers, ends_at, progress):
+        """Each that wants it, for an equal share of the time that is left. False where there was nothing to do, or no time."""
+        wanting = [(index, lengths) for index, layer in enumerate(layers) if (lengths := self.wanting(index, layer))]
+        visited = False
+        for number, (index, lengths) in enumerate(wanting):
+            progress.what = layers[index].name
+            left = ends_at - time.monotonic()
+            share = left / (len(wanting) - number) if left >= self.LEAST_SECONDS else 0
+            visited = visited or (share > 0 and not self.interrupted)
+            self.visit(index, layers[index], lengths, share)
+            progress.done += not self.wanting(index, layers[index])
+            progress.best = self.best()
+        return visited
+
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
-            for ends_by, rounds in self.VISITS:
-                for index, layer in enumerate(layers):
-                    progress.what = layer.name
-                    left = ends_by * self.arguments.budget - (time.monotonic() - start)
-                    share = left / (len(layers) - index) if left >= self.LEAST_SECONDS else 0
-                    self.visit(index, layer, share, rounds)
-                    progress.done += 1
-                    progress.best = self.best()
+            self.visit_all(layers, start + self.SEARCH_SHARE * self.arguments.budget, progress)
+            while self.visit_all(layers, start + self.arguments.budget, progress):
+                pass
         finally:
             self.seconds = time.monotonic() - start
             for number, handler in before.items():
@@ -134,9 +160,9 @@ class Tuner:
                       for tried in result["tried"] if tried["outcome"] != "ok"]
         lines += [f"failed: {failure}" for failure in self.failed()]
         speedups = [result["speedup"] for result in results]
-        complete = sum(result["complete"] for result in results)
+        complete, settled = (sum(result[state] for result in results) for state in ("complete", "settled"))
         left_out = sum(not found for found in self.results.values())
-        lines.append(f"{len(results)} layers and lengths in {self.seconds:.1f} s, {complete} complete, "
+        lines.append(f"{len(results)} layers and lengths in {self.seconds:.1f} s, {complete} complete, {settled} settled, "
                      f"{left_out} left out; {geometric_mean(speedups):.3f} times as fast in the geometric mean")
         if self.interrupted or complete < len(results) or left_out:
             lines.append("go on with --resume")

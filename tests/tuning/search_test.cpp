@@ -130,14 +130,14 @@ TEST(Search, WithoutTimeTheDefaultStaysAndNothingIsComplete) {
 TEST(Search, AStopKeepsEverythingMeasuredSoFar) {
   Session session(forty_plans());
   session.subject.before_sample = [&] {
-    if (session.subject.samples == 400) session.stop.request_stop();
+    if (session.subject.samples == 150) session.stop.request_stop();
   };
   const SearchResult result = session.run();
   EXPECT_FALSE(result.complete);
-  EXPECT_LE(session.subject.samples, 401);
+  EXPECT_LE(session.subject.samples, 151);
   std::size_t kept = 0;
   for (const Sample& sample : session.recorded) kept += sample.seconds.size();
-  EXPECT_GE(kept, 400u - 2 * 40 - 40);  // all but calibration, and the round that was cut
+  EXPECT_GE(kept, 150u - 40 - 32);  // all but calibration, and the round that was cut
 }
 
 TEST(Search, ResumedEndsAsUninterrupted) {
@@ -243,6 +243,47 @@ TEST(Search, TheFastestIsNotLostAmongItsEquals) {
   EXPECT_LE(session.run().chosen.time.median, 1.012e-3);
 }
 
+TEST(Search, WhatIsSlowBeyondDoubtGetsNoFurtherRung) {
+  std::vector<SimulatedPlan> plans = {{.plan = "a 0", .seconds = 1e-3, .predicted = 1}};
+  for (int i = 1; i < 32; ++i)
+    plans.push_back({.plan = "a " + std::to_string(i), .seconds = i == 9 ? 0.9e-3 : 1.2e-3, .predicted = 1.5});
+  Session session(plans, {.spread = 0.02});
+  EXPECT_EQ(session.run().plan, "a 9");
+  std::set<std::string> beyond_the_first;
+  for (const Sample& sample : session.recorded)
+    if (sample.rung > 0) beyond_the_first.insert(sample.plan);
+  EXPECT_EQ(beyond_the_first, (std::set<std::string>{"a 0", "a 9"}));
+}
+
+TEST(Search, IsSettledWhenNothingMayBeFasterByMoreThanTwoPercent) {
+  const std::vector<SimulatedPlan> equal = {{.plan = "a 0", .predicted = 1}, {.plan = "a 1", .predicted = 1.1}};
+  Session sure(equal, {.spread = 0.01});
+  exactly(sure, 21);
+  EXPECT_TRUE(sure.run().settled);
+  Session unsure(equal, {.spread = 0.1});
+  exactly(unsure, 21);
+  const SearchResult result = unsure.run();
+  EXPECT_TRUE(result.complete);
+  EXPECT_FALSE(result.settled);
+  Session cut(equal, {.spread = 0.01});
+  cut.options.seconds = 0.06;
+  EXPECT_FALSE(cut.run().settled);
+}
+
+TEST(Search, GoesOnUntilItIsSettled) {
+  const std::vector<SimulatedPlan> equal = {{.plan = "a 0", .predicted = 1}, {.plan = "a 1", .predicted = 1.1}};
+  int longer = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Session session(equal, {.spread = 0.1, .seed = seed});
+    session.options.most_rounds = 10'000;
+    session.options.seconds = 600;
+    const SearchResult result = session.run();
+    EXPECT_TRUE(result.settled) << seed;
+    longer += result.measured_rounds > session.options.last_rounds;
+  }
+  EXPECT_GT(longer, 10);
+}
+
 TEST(Search, TwoTunesAgreeWithinTwoPercentUnderNoise) {
   std::mt19937_64 random(7);
   for (int layer = 0; layer < 30; ++layer) {
@@ -267,6 +308,7 @@ TEST(Search, TheRoundsStartWithAnotherPlanEachTime) {
   plans.resize(3);
   for (SimulatedPlan& plan : plans) plan.seconds = 1e-3;
   Session session(plans);
+  exactly(session, 21);
   session.subject.first_of_three_is_slow = true;
   const SearchResult result = session.run();
   EXPECT_EQ(result.measured_rounds, 21);

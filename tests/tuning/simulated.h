@@ -81,10 +81,10 @@ class SimulatedSubject final : public Subject {
     double time(int calls) override {
       subject_.before_sample();
       ++subject_.samples;
-      // Each of three plans took two samples when it was built.
-      const bool slow = subject_.first_of_three_is_slow && subject_.samples > 6 && subject_.samples % 3 == 1;
-      const double seconds = plan_.seconds * calls * subject_.noise_factor() * (slow ? 2 : 1);
-      subject_.clock_.advance(seconds + plan_.seconds);
+      // Each of three plans took a sample when it was built.
+      const bool slow = subject_.first_of_three_is_slow && subject_.samples > 3 && subject_.samples % 3 == 1;
+      const double seconds = plan_.seconds * subject_.noise_factor() * (slow ? 2 : 1);
+      subject_.clock_.advance(seconds * calls + plan_.seconds);
       return seconds;
     }
 

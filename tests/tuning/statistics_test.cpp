@@ -20,6 +20,14 @@ TEST(MedianInterval, HasTheRanksOfTheTables) {  // David and Nagaraja, Order Sta
   EXPECT_EQ(median_interval(samples), (Interval{5, 2, 8}));
 }
 
+TEST(MedianInterval, OfManySamplesIsThatOfTheNormalDistribution) {
+  std::vector<double> samples(5000);
+  std::iota(samples.begin(), samples.end(), 1);
+  const Interval interval = median_interval(samples);
+  EXPECT_NEAR(interval.low, 2500 - 1.96 * std::sqrt(5000) / 2, 1);
+  EXPECT_EQ(interval.high, 5001 - interval.low);
+}
+
 TEST(MedianInterval, OfFewSamplesIsTheirRange) {
   EXPECT_EQ(median_interval({3}), (Interval{3, 3, 3}));
   EXPECT_EQ(median_interval({5, 1, 2}), (Interval{2, 1, 5}));

@@ -75,6 +75,7 @@ Json to_report(const Item& item, const std::string& target) {
     return report;
   }
   report.update({{"complete", tuned.complete},
+                 {"settled", tuned.settled},
                  {"reused", tuned.reused},
                  {"plan", tuned.plan},
                  {"default_plan", tuned.default_time.plan},
