@@ -109,30 +109,30 @@ class Tuner:
             self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]]
 
     def visit_all(self, layers, ends_at, progress):
-        """Each that wants it, for an equal share of the time that is left. False where there was nothing to do, or no time."""
+        """Each that wants it, for an equal share of the time that is left."""
         wanting = [(index, lengths) for index, layer in enumerate(layers) if (lengths := self.wanting(index, layer))]
-        visited = False
         for number, (index, lengths) in enumerate(wanting):
             progress.what = layers[index].name
             left = ends_at - time.monotonic()
-            share = left / (len(wanting) - number) if left >= self.LEAST_SECONDS else 0
-            visited = visited or (share > 0 and not self.interrupted)
-            self.visit(index, layers[index], lengths, share)
+            self.visit(index, layers[index], lengths, left / (len(wanting) - number) if left >= self.LEAST_SECONDS else 0)
             progress.done += not self.wanting(index, layers[index])
             progress.best = self.best()
-        return visited
 
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
             self.visit_all(layers, start + self.SEARCH_SHARE * self.arguments.budget, progress)
-            while self.visit_all(layers, start + self.arguments.budget, progress):
-                pass
+            known = None
+            while known != (known := self.rounds()):  # until nothing wants it, or nothing new comes of it
+                self.visit_all(layers, start + self.arguments.budget, progress)
         finally:
             self.seconds = time.monotonic() - start
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def rounds(self):
+        return {key: [rounds_of(result) for result in found] for key, found in self.results.items()}
 
     def found(self):
         return [result for results in self.results.values() for result in results]

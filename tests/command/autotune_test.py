@@ -19,9 +19,10 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "autotune"
 sys.path.insert(0, str(SCRIPT.parent / "tuning"))
 
 import remeasure  # noqa: E402
+import sources  # noqa: E402
+import tuner  # noqa: E402
 
 FEW = ["--candidates", 3, "--threads", 1]
-VISITS = 3  # that are made of each layer
 
 
 class Remeasure(unittest.TestCase):
@@ -48,6 +49,60 @@ class Remeasure(unittest.TestCase):
         with mock.patch.object(remeasure, "run_seconds", return_value=3.0) as run:
             self.assertEqual(remeasure.measure("unstride", {}, {"default": "d", "tuned": "d"}, 7, []), ({"default": 1, "tuned": 1}, 3.0))
         self.assertEqual(run.call_count, 1)
+
+
+class Visits(unittest.TestCase):
+    """How often a layer is visited, and for what, where the command answers as it is told."""
+
+    UNSURE, SURE = {"settled": False}, {"settled": True}
+    CUT = {"settled": False, "complete": False}
+    REPLACED = {"settled": True, "plan": "other"}
+
+    def asked(self, answers, budget=100.0):
+        """Lengths and rounds of each visit. `answers`: what the visits of each length come to, the last again and again;
+        nothing: no result."""
+        asked = []
+
+        def tune(_tuner, _layer, lengths, _seconds, rounds):
+            asked.append((lengths, rounds))
+            results = []
+            for length in lengths:
+                states = answers[length]
+                if state := states.pop(0) if len(states) > 1 else states[0]:
+                    results.append({"length": length, "complete": True, "plan": "default", "default_plan": "default", "speedup": 1.0,
+                                    "tried": [{"plan": "default", "rounds": rounds}]} | state)
+            return {"failures": [] if results else [{"message": "bad"}], "results": results}
+
+        arguments = mock.Mock(budget=budget)
+        layer = sources.Layer("layer", {}, list(answers))
+        with mock.patch.object(tuner.Tuner, "tune", tune):
+            tuner.Tuner(arguments, []).run([layer], mock.Mock(done=0))
+        return asked
+
+    def test_a_layer_that_is_settled_is_not_visited_again(self):
+        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 21)])
+
+    def test_each_visit_adds_rounds_until_it_is(self):
+        self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.SURE]}), [([20], 21), ([20], 42), ([20], 63)])
+
+    def test_a_plan_that_replaces_the_default_is_confirmed_by_a_second_process(self):
+        self.assertEqual(self.asked({20: [self.REPLACED]}), [([20], 21), ([20], 42)])
+
+    def test_what_is_never_settled_comes_to_an_end(self):
+        self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(21, 211, 21)))
+
+    def test_only_the_lengths_that_want_it_are_visited_again(self):
+        self.assertEqual(self.asked({20: [self.SURE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 21), ([30], 42)])
+
+    def test_a_search_that_was_cut_goes_on(self):
+        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 21), ([20], 21)])
+
+    def test_what_comes_to_nothing_is_tried_once_more(self):
+        self.assertEqual(self.asked({20: [None]}), [([20], 21), ([20], 21)])
+        self.assertEqual(self.asked({20: [None, self.SURE]}), [([20], 21), ([20], 21)])
+
+    def test_without_time_nothing_is_visited(self):
+        self.assertEqual(self.asked({20: [self.UNSURE]}, budget=0.1), [])
 
 
 class Structure(HTMLParser):
@@ -99,7 +154,7 @@ class Autotune(AutotuneTest):
         (specs / "more" / "two.json").write_text(json.dumps([LAYER | {"stride": 3}, LAYER | {"stride": 4}]))
         text = self.autotune(specs, "--lengths", "20,60")
         self.assertIn("6 layers and lengths", text)
-        self.assertIn("6 complete, 0 left out", text)
+        self.assertRegex(text, r"6 complete, \d settled, 0 left out")
         self.assertEqual(sorted({choice["layer"]["stride"] for choice in self.choices()}), [2, 3, 4])
         ran = self.json("run", specs / "one.json", "--length", 60, "--threads", 1)
         self.assertEqual(ran["planned_by"], "exact")
@@ -120,18 +175,21 @@ class Autotune(AutotuneTest):
     def test_resume_measures_only_what_is_missing(self):
         layers = self.layers(2)
         self.autotune(layers, "--lengths", 20)
+        known = self.choices()
         text = self.autotune(layers, "--lengths", "20,30", "--resume")
         self.assertIn("4 layers and lengths", text)
         self.assertEqual(self.tuned(), [(3, 20), (3, 30), (4, 20), (4, 30)])
-        for length in 20, 30:
-            self.assertEqual(sum(choice["length"] == length for choice in self.choices()), 2 * VISITS)
+        self.assertEqual([choice for choice in self.choices() if choice["length"] == 20], known)
 
-    def test_each_visit_adds_rounds_of_another_process(self):
+    def test_each_visit_adds_rounds_by_another_process(self):
         for _ in range(2):  # the second begins anew
+            before = len(self.choices())
             self.autotune(self.layers(1), "--lengths", 21)
-        rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in self.choices()]
-        self.assertEqual(sorted(rounds), [21, 21, 42, 42, 63, 63])
-        self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), 2 * VISITS)
+            choices = sorted(self.choices(), key=lambda choice: choice["made"])[before:]
+            rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in choices]
+            self.assertEqual(sorted(rounds), [21 * (visit + 1) for visit in range(len(rounds))])
+            self.assertTrue(choices[-1]["settled"] or rounds[-1] == 210)
+        self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), len(self.choices()))
 
     def test_interrupted_leaves_what_was_measured_and_goes_on(self):
         layers = self.layers(40)
@@ -152,9 +210,9 @@ class Autotune(AutotuneTest):
         self.assertIn(f"{sum(choice['complete'] for choice in self.choices())} complete", stdout)
         self.assertGreaterEqual(kept, 3)
         self.assertLess(kept, 40)
-        known = sum(choice["complete"] for choice in self.choices())
-        self.assertIn("40 complete, 0 left out", self.autotune(layers, "--lengths", "20", "--resume"))
-        self.assertEqual(len(self.choices()), kept + 40 * VISITS - known)
+        text = self.autotune(layers, "--lengths", "20", "--resume")
+        self.assertRegex(text, r"40 complete, \d+ settled, 0 left out")
+        self.assertEqual(len(self.tuned()), 40)
 
     def test_shards_share_the_layers_and_merge(self):
         layers = self.layers(5)
@@ -167,20 +225,22 @@ class Autotune(AutotuneTest):
         page = self.folder / "report.html"
         text = self.autotune("--merge", *shards, "--report", page, few=False)
         self.assertIn("report.html: 5 layers and lengths", text)
-        self.assertEqual(len(self.choices()), 5 * VISITS)
+        made = sum(len(self.choices(cache)) for cache in shards)
+        self.assertEqual(len(self.choices()), made)
         self.autotune("--merge", *shards, few=False)
-        self.assertEqual(len(self.choices()), 5 * VISITS)
+        self.assertEqual(len(self.choices()), made)
         # Nothing is left to do.
         self.assertIn("5 complete", self.autotune(layers, "--lengths", 20, "--resume"))
-        self.assertEqual(len(self.choices()), 5 * VISITS)
+        self.assertEqual(len(self.choices()), made)
 
     def test_merging_leaves_out_what_is_torn(self):
         other = self.folder / "other"
         self.autotune(self.layers(2), "--lengths", 20, "--cache-dir", other)
+        made = len(self.choices(other))
         paths = sorted((other / "tuning").glob("*.choices.jsonl"))
         paths[-1].write_bytes(paths[-1].read_bytes()[:-9])
         self.autotune("--merge", other, few=False)
-        self.assertEqual(len(self.choices()), 2 * VISITS - 1)
+        self.assertEqual(len(self.choices()), made - 1)
         for path in (self.cache / "tuning").iterdir():
             self.assertEqual(path.stat().st_mode & 0o777, 0o600)
 

@@ -218,7 +218,7 @@ Subcommand add_tune(CLI::App& root) {
   add_integer(*app, "--candidates", arguments->candidates, {2, 100'000},
               "most plans to measure for a length; 32 if left out");
   add_integer(*app, "--rounds", arguments->rounds, {1, 10'000},
-              "of the last plans; 21 if left out, up to 84 while their order is unsure");
+              "of the last plans; 21 if left out, up to 84 while the result is not settled");
   app->add_flag("--cold", arguments->cold, "measure with the data out of the processor's caches");
   app->add_flag("--resume", arguments->resume, "go on where an earlier tune was interrupted, or had fewer rounds");
   app->add_option("--since", arguments->since,
