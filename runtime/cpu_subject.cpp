@@ -123,7 +123,7 @@ class CpuSubject final : public tuning::Subject {
     default_ = to_string(model.variants[model.index_for(columns)].plan);
     for (const plan::CpuStrategy* strategy : plan::cpu_strategies())
       for (const plan::CpuPlan& plan : strategy->enumerate(problem))
-        candidates_.push_back({to_string(plan), strategy->predict(problem, plan, columns)});
+        candidates_.push_back({to_string(plan), strategy->predict(problem, plan, columns), family(plan)});
     std::ranges::stable_sort(candidates_, {}, &tuning::Candidate::predicted);
   }
 
@@ -194,6 +194,12 @@ class CpuSubject final : public tuning::Subject {
   bool cold() const { return cold_; }
 
  private:
+  std::string family(const plan::CpuPlan& plan) const {
+    const bool blocked = plan.channel_block < problem_.in_channels();
+    return fmt::format("{} {} {} {}", plan.strategy(), static_cast<int>(plan.input), static_cast<int>(plan.prefetch),
+                       blocked);
+  }
+
   plan::CpuProblem problem_;
   CompiledPlans& code_;
   cpu::Jit& jit_;

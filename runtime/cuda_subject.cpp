@@ -102,7 +102,7 @@ class CudaSubject final : public tuning::Subject {
     for (const plan::GpuStrategy* strategy : plan::gpu_strategies())
       for (const plan::GpuTile& tile : strategy->enumerate(problem))
         if (const double predicted = strategy->predict(here, tile, 1, columns); std::isfinite(predicted))
-          candidates_.push_back({plan::to_string(tile), predicted});
+          candidates_.push_back({plan::to_string(tile), predicted, std::string(strategy->name)});
     std::ranges::stable_sort(candidates_, {}, &tuning::Candidate::predicted);
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <thread>
@@ -13,12 +14,13 @@ namespace unstride::tuning {
 
 namespace {
 
-constexpr int first_rounds = 4;   // of the first rung; each further one has twice as many
+constexpr int first_rounds = 3;   // of the first rung; each further one has twice as many
 constexpr int rung_rounds = 21;   // at most, but for the last: the 95 % interval is between the 6th and the 16th
 constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
 // Of the fastest's time: what takes more beyond doubt gets no further rung, or no more rounds than end a search.
 constexpr double hopeful_share = 1.05, promising_share = 1.03;
+constexpr double crowding = 0.03;       // what a plan's prediction is raised by for each better one of its family
 constexpr double settled_share = 0.98;  // of the chosen one's time: what may take less is worth more rounds
 
 struct Entrant {
@@ -37,6 +39,19 @@ std::size_t index_of_fastest(const std::vector<std::vector<double>>& times) {
 
 std::string_view kind(std::string_view plan) {
   return plan.substr(0, plan.find(' '));
+}
+
+// The cheapest predicted first, but plans of a family, which share what the model got wrong, make room for others.
+std::vector<Candidate> diversified(std::vector<Candidate> candidates) {
+  std::map<std::string, int> better;
+  std::vector<std::pair<double, Candidate>> ranked;
+  for (Candidate& candidate : candidates) {
+    const double raised = candidate.predicted * (1 + crowding * better[candidate.family]++);
+    ranked.emplace_back(raised, std::move(candidate));
+  }
+  std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
+  for (std::size_t i = 0; i < ranked.size(); ++i) candidates[i] = std::move(ranked[i].second);
+  return candidates;
 }
 
 // What one plan is expected to cost until it is decided on.
@@ -236,7 +251,7 @@ class Search {
       hooks_.progress(std::min(0.99, (clock_.now() - start_) / std::max(expected_, 1e-9)), best_);
     }
     record();
-    if (known() >= first_rounds) rank(rung, field, std::move(times));
+    if (known() >= std::min(rounds, fewest_rounds)) rank(rung, field, std::move(times));
   }
 
   // Each once, another one first in each round. False when there was no time for all: then nothing is kept.
@@ -373,7 +388,8 @@ std::vector<std::string> pruned(const Subject& subject, const SearchOptions& opt
   std::vector<std::string> result = {subject.default_plan()};
   std::vector<std::string_view> kinds = {kind(subject.default_plan())};
   const double most = all.empty() ? 0 : all.front().predicted * options.predicted_within;
-  for (const Candidate& candidate : all) {
+  const std::vector<Candidate> ordered = diversified(all);
+  for (const Candidate& candidate : ordered) {
     if (candidate.plan == result.front()) continue;
     const bool first_of_kind = std::ranges::find(kinds, kind(candidate.plan)) == kinds.end();
     if (first_of_kind) kinds.push_back(kind(candidate.plan));

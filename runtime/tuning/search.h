@@ -60,8 +60,8 @@ SearchResult search(Subject& subject, Clock& clock, const SearchOptions& options
 /// Of plans measured in the same rounds, times[plan][round] in the fixed order: the first that ties with the fastest.
 std::size_t first_among_the_fastest(const std::vector<std::vector<double>>& times);
 
-/// Candidates to try: the default first, then as the model ranks them, and the best of each kind (the plan's first
-/// word) whatever the model thinks of it.
+/// Candidates to try: the default first, then as the model ranks them, mixed so that there are several families where
+/// they are few, and the best of each kind (the plan's first word) whatever the model thinks of it.
 std::vector<std::string> pruned(const Subject& subject, const SearchOptions& options);
 
 }  // namespace unstride::tuning

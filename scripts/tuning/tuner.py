@@ -45,7 +45,7 @@ class Tuner:
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
     # What the search of all layers takes of the budget at most; so many rounds end it, and each further visit adds as many.
-    SEARCH_SHARE, ROUNDS, MOST_ROUNDS = 0.7, 21, 210
+    SEARCH_SHARE, ROUNDS, MOST_ROUNDS = 0.6, 21, 210
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options
@@ -88,10 +88,10 @@ class Tuner:
                 if not self.results.get((index, length)) or any(map(self.wants_more, self.results[index, length]))]
 
     def wants_more(self, result):
-        """A plan that replaces the default is confirmed by a second process."""
-        needed = self.ROUNDS if result["plan"] == result["default_plan"] else 2 * self.ROUNDS
-        settled = result["settled"] and (rounds_of(result) >= needed or not rounds_of(result))
-        return not settled and rounds_of(result) < self.MOST_ROUNDS
+        """Until it is settled, and confirmed by a second process."""
+        rounds = rounds_of(result)
+        confirmed = rounds >= 2 * self.ROUNDS or not rounds  # nothing was there to compare
+        return not (result["settled"] and confirmed) and rounds < self.MOST_ROUNDS
 
     def visit(self, index, layer, lengths, seconds):
         """What an earlier visit found, or failed at, stays where this one comes to nothing."""

@@ -56,7 +56,7 @@ class Visits(unittest.TestCase):
 
     UNSURE, SURE = {"settled": False}, {"settled": True}
     CUT = {"settled": False, "complete": False}
-    REPLACED = {"settled": True, "plan": "other"}
+    ALONE = {"settled": True, "tried": []}  # no other plan is legal
 
     def asked(self, answers, budget=100.0):
         """Lengths and rounds of each visit. `answers`: what the visits of each length come to, the last again and again;
@@ -79,27 +79,28 @@ class Visits(unittest.TestCase):
             tuner.Tuner(arguments, []).run([layer], mock.Mock(done=0))
         return asked
 
-    def test_a_layer_that_is_settled_is_not_visited_again(self):
-        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 21)])
+    def test_what_is_settled_is_confirmed_by_a_second_process_and_then_left_alone(self):
+        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 21), ([20], 42)])
 
-    def test_each_visit_adds_rounds_until_it_is(self):
+    def test_each_visit_adds_rounds_until_it_is_settled(self):
         self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.SURE]}), [([20], 21), ([20], 42), ([20], 63)])
+        self.assertEqual(self.asked({20: [self.SURE, self.UNSURE, self.SURE]}), [([20], 21), ([20], 42), ([20], 63)])
 
-    def test_a_plan_that_replaces_the_default_is_confirmed_by_a_second_process(self):
-        self.assertEqual(self.asked({20: [self.REPLACED]}), [([20], 21), ([20], 42)])
+    def test_a_plan_without_rivals_needs_no_second_visit(self):
+        self.assertEqual(self.asked({20: [self.ALONE]}), [([20], 21)])
 
     def test_what_is_never_settled_comes_to_an_end(self):
         self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(21, 211, 21)))
 
     def test_only_the_lengths_that_want_it_are_visited_again(self):
-        self.assertEqual(self.asked({20: [self.SURE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 21), ([30], 42)])
+        self.assertEqual(self.asked({20: [self.ALONE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 21), ([30], 42)])
 
     def test_a_search_that_was_cut_goes_on(self):
-        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 21), ([20], 21)])
+        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 21), ([20], 21), ([20], 42)])
 
     def test_what_comes_to_nothing_is_tried_once_more(self):
         self.assertEqual(self.asked({20: [None]}), [([20], 21), ([20], 21)])
-        self.assertEqual(self.asked({20: [None, self.SURE]}), [([20], 21), ([20], 21)])
+        self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 21), ([20], 21)])
 
     def test_without_time_nothing_is_visited(self):
         self.assertEqual(self.asked({20: [self.UNSURE]}, budget=0.1), [])

@@ -324,6 +324,18 @@ TEST(Search, TheBestOfEachKindIsTriedWhateverTheModelThinks) {
   EXPECT_EQ(session.run().plan, "c 0");
 }
 
+// The model takes all of one family for too fast, and there is no time for all of it.
+TEST(Search, PlansOfAFamilyMakeRoomForOthers) {
+  std::vector<SimulatedPlan> plans;
+  for (int i = 0; i < 20; ++i)
+    plans.push_back({.plan = "a " + std::to_string(i), .predicted = 1 + 0.005 * i, .family = "near"});
+  for (int i = 20; i < 40; ++i)
+    plans.push_back({.plan = "a " + std::to_string(i), .seconds = 0.9e-3, .predicted = 1.2, .family = "far"});
+  Session session(plans);
+  session.options.most_candidates = 12;
+  EXPECT_EQ(session.run().plan, "a 20");
+}
+
 TEST(Search, SeveralBuildersBuildEachPlanOnce) {
   std::vector<SimulatedPlan> plans = forty_plans();
   plans[9].failure = "no such tile";

@@ -32,6 +32,7 @@ struct SimulatedPlan {
   double predicted = 1;      ///< by the model
   std::string failure = {};  ///< of building it
   std::string wrong = {};
+  std::string family = {};
 };
 
 struct Noise {
@@ -45,7 +46,7 @@ class SimulatedSubject final : public Subject {
  public:
   SimulatedSubject(SimulatedClock& clock, std::vector<SimulatedPlan> plans, Noise noise = {})
       : clock_(clock), plans_(std::move(plans)), noise_(noise), random_(noise.seed) {
-    for (const SimulatedPlan& plan : plans_) candidates_.push_back({plan.plan, plan.predicted});
+    for (const SimulatedPlan& plan : plans_) candidates_.push_back({plan.plan, plan.predicted, plan.family});
     std::ranges::stable_sort(candidates_, {}, &Candidate::predicted);
     default_ = candidates_.front().plan;
   }
