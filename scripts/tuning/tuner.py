@@ -124,15 +124,15 @@ class Tuner:
         try:
             self.visit_all(layers, start + self.SEARCH_SHARE * self.arguments.budget, progress)
             known = None
-            while known != (known := self.rounds()):  # until nothing wants it, or nothing new comes of it
+            while known != (known := self.states()):  # until nothing wants it, or nothing new comes of it
                 self.visit_all(layers, start + self.arguments.budget, progress)
         finally:
             self.seconds = time.monotonic() - start
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def rounds(self):
-        return {key: [rounds_of(result) for result in found] for key, found in self.results.items()}
+    def states(self):
+        return {key: [(result["complete"], rounds_of(result)) for result in found] for key, found in self.results.items()}
 
     def found(self):
         return [result for results in self.results.values() for result in results]
