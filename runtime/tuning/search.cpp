@@ -20,6 +20,7 @@ constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
 // Of the fastest's time: what takes more beyond doubt gets no further rung, or no more rounds than end a search.
 constexpr double hopeful_share = 1.05, promising_share = 1.03;
+constexpr double building_share = 0.6;  // of the time that is left, at most
 constexpr double crowding = 0.03;       // what a plan's prediction is raised by for each better one of its family
 constexpr double settled_share = 0.98;  // of the chosen one's time: what may take less is worth more rounds
 
@@ -28,7 +29,6 @@ struct Entrant {
   std::unique_ptr<Contender> contender = {};
   int calls = 1;
   double sample_cost = 0;  ///< seconds of a sample, with what comes before it
-  bool refused = false;
 };
 
 // By the median.
@@ -62,12 +62,10 @@ struct Costs {
   int rounds(int rung, std::size_t plans) const {
     return std::min(plans <= finalists ? last_rounds : first_rounds << rung, rung_rounds);
   }
+  // Most plans are slow beyond doubt, and leave after their first rung.
   double from(int rung, std::size_t plans) const {
-    double seconds = 0;
-    for (;; ++rung, plans = plans / 2 + 1) {
-      seconds += static_cast<double>(plans) * rounds(rung, plans) * sample;
-      if (plans <= finalists) return seconds;
-    }
+    const int last = plans <= finalists ? 0 : rounds(rung, finalists);
+    return (static_cast<double>(plans) * rounds(rung, plans) + static_cast<double>(finalists) * last) * sample;
   }
 };
 
@@ -170,15 +168,18 @@ class Search {
     result_.tried.push_back({.plan = sample.plan, .outcome = sample.outcome, .reason = sample.reason});
   }
 
-  // Builds what is not built yet, several at a time, then checks each alone. Takes out what fails.
-  void prepare(Field& field) {
+  // Builds what is not built yet, several at a time, then checks each alone. Takes out what fails, and what of the first
+  // rung would leave too little time to measure the others.
+  void prepare(int rung, Field& field) {
     Field missing;
     for (Entrant* entrant : field)
       if (!entrant->contender) missing.push_back(entrant);
     std::vector<std::string> failures(missing.size());
     std::atomic<std::size_t> next = 0;
+    const double build_until = clock_.now() + building_share * remaining();
+    const auto goes_on = [&](std::size_t i) { return rung > 0 || i == 0 || clock_.now() < build_until; };
     const auto build = [&] {
-      for (std::size_t i = next++; i < missing.size() && !stop_.stop_requested(); i = next++) try {
+      for (std::size_t i = next++; i < missing.size() && !stop_.stop_requested() && goes_on(i); i = next++) try {
           missing[i]->contender = subject_.build(missing[i]->plan);
         } catch (const std::exception& error) {
           failures[i] = error.what();
@@ -192,6 +193,7 @@ class Search {
     }
     for (std::size_t i = 0; i < missing.size() && !interrupted(); ++i) {
       Entrant& entrant = *missing[i];
+      if (!entrant.contender && failures[i].empty()) continue;
       Sample sample{.plan = entrant.plan, .outcome = Outcome::failed, .reason = failures[i]};
       if (entrant.contender) {
         sample.outcome = Outcome::wrong;
@@ -201,12 +203,11 @@ class Search {
         learn_cost(entrant);
         continue;
       }
-      entrant.refused = true;
       entrant.contender.reset();
       hooks_.record(sample);
       refuse(sample);
     }
-    std::erase_if(field, [](const Entrant* entrant) { return entrant->refused; });
+    std::erase_if(field, [](const Entrant* entrant) { return !entrant->contender; });
   }
 
   // More rounds could at most show that another plan is faster by what is not worth them.
@@ -221,7 +222,7 @@ class Search {
     std::vector<std::vector<double>> times = known_.rounds(rung, plans_of(field));
     const auto known = [&] { return static_cast<int>(times.front().size()); };
     if (known() < rounds) {
-      prepare(field);
+      prepare(rung, field);
       if (interrupted()) return;
       times = known_.rounds(rung, plans_of(field));
     }
@@ -307,8 +308,9 @@ class Search {
     return result;
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer if there is no time for so many, or no
-  // hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would be lost among its equals.
+  // The default, which stays to the end, and the faster half of the others; fewer, but one at least, if there is no time
+  // for so many, or no hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would be lost
+  // among its equals.
   Field better_half(const Field& field, int rung) {
     std::vector<std::size_t> order(field.size() - 1);
     std::iota(order.begin(), order.end(), 1);
@@ -323,7 +325,8 @@ class Search {
       for (const std::size_t i : chosen) result.push_back(field[i]);
       return result;
     };
-    const std::size_t half = std::min(field.size() / 2 + 1, within(hopeful_share, field).size());
+    const std::size_t hopeful = std::max<std::size_t>(2, within(hopeful_share, field).size());
+    const std::size_t half = std::min(field.size() / 2 + 1, hopeful);
     std::size_t plans = half;
     while (plans > 2 && costs_.from(rung, plans) > remaining()) --plans;
     Field result = fastest(as_begun(rung, half, plans, fastest));

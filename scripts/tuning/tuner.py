@@ -44,8 +44,10 @@ class Tuner:
 
     # A command that is given less than this does nothing but start.
     LEAST_SECONDS = 0.2
-    # What the search of all layers takes of the budget at most; so many rounds end it, and each further visit adds as many.
-    SEARCH_SHARE, ROUNDS, MOST_ROUNDS = 0.6, 21, 210
+    # What the search of all layers takes of the budget at most.
+    SEARCH_SHARE = 0.6
+    # Rounds that end the search, that each further visit adds, and that there are at most.
+    SEARCH_ROUNDS, ROUNDS, MOST_ROUNDS = 9, 21, 219
 
     def __init__(self, arguments, cache_options):
         self.arguments, self.cache_options = arguments, cache_options
@@ -90,7 +92,7 @@ class Tuner:
     def wants_more(self, result):
         """Until it is settled, and confirmed by a second process."""
         rounds = rounds_of(result)
-        confirmed = rounds >= 2 * self.ROUNDS or not rounds  # nothing was there to compare
+        confirmed = rounds >= self.SEARCH_ROUNDS + self.ROUNDS or not rounds  # nothing was there to compare
         return not (result["settled"] and confirmed) and rounds < self.MOST_ROUNDS
 
     def visit(self, index, layer, lengths, seconds):
@@ -98,7 +100,7 @@ class Tuner:
         report = {"failures": []}
         known = [rounds_of(result) for length in lengths for result in self.results.get((index, length), []) if result["complete"]]
         if not self.interrupted and seconds > 0:
-            report = self.tune(layer, lengths, seconds, max(known, default=0) + self.ROUNDS)
+            report = self.tune(layer, lengths, seconds, max(known) + self.ROUNDS if known else self.SEARCH_ROUNDS)
         for length in lengths:
             found = [result | {"name": layer.name} for result in report.get("results", [])
                      if result["length"] == length and "error" not in result]

@@ -80,27 +80,27 @@ class Visits(unittest.TestCase):
         return asked
 
     def test_what_is_settled_is_confirmed_by_a_second_process_and_then_left_alone(self):
-        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 21), ([20], 42)])
+        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 9), ([20], 30)])
 
     def test_each_visit_adds_rounds_until_it_is_settled(self):
-        self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.SURE]}), [([20], 21), ([20], 42), ([20], 63)])
-        self.assertEqual(self.asked({20: [self.SURE, self.UNSURE, self.SURE]}), [([20], 21), ([20], 42), ([20], 63)])
+        self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.SURE]}), [([20], 9), ([20], 30), ([20], 51)])
+        self.assertEqual(self.asked({20: [self.SURE, self.UNSURE, self.SURE]}), [([20], 9), ([20], 30), ([20], 51)])
 
     def test_a_plan_without_rivals_needs_no_second_visit(self):
-        self.assertEqual(self.asked({20: [self.ALONE]}), [([20], 21)])
+        self.assertEqual(self.asked({20: [self.ALONE]}), [([20], 9)])
 
     def test_what_is_never_settled_comes_to_an_end(self):
-        self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(21, 211, 21)))
+        self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(9, 220, 21)))
 
     def test_only_the_lengths_that_want_it_are_visited_again(self):
-        self.assertEqual(self.asked({20: [self.ALONE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 21), ([30], 42)])
+        self.assertEqual(self.asked({20: [self.ALONE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 9), ([30], 30)])
 
     def test_a_search_that_was_cut_goes_on(self):
-        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 21), ([20], 21), ([20], 42)])
+        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 9), ([20], 9), ([20], 30)])
 
     def test_what_comes_to_nothing_is_tried_once_more(self):
-        self.assertEqual(self.asked({20: [None]}), [([20], 21), ([20], 21)])
-        self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 21), ([20], 21)])
+        self.assertEqual(self.asked({20: [None]}), [([20], 9), ([20], 9)])
+        self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 9), ([20], 9)])
 
     def test_without_time_nothing_is_visited(self):
         self.assertEqual(self.asked({20: [self.UNSURE]}, budget=0.1), [])
@@ -188,8 +188,8 @@ class Autotune(AutotuneTest):
             self.autotune(self.layers(1), "--lengths", 21)
             choices = sorted(self.choices(), key=lambda choice: choice["made"])[before:]
             rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in choices]
-            self.assertEqual(sorted(rounds), [21 * (visit + 1) for visit in range(len(rounds))])
-            self.assertTrue(choices[-1]["settled"] or rounds[-1] == 210)
+            self.assertEqual(sorted(rounds), [9 + 21 * visit for visit in range(len(rounds))])
+            self.assertTrue(choices[-1]["settled"] or rounds[-1] == 219)
         self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), len(self.choices()))
 
     def test_interrupted_leaves_what_was_measured_and_goes_on(self):

@@ -110,6 +110,28 @@ TEST(Search, KeepsToItsTime) {
   }
 }
 
+// The first, which tells what building costs, was quick.
+TEST(Search, BuildingLeavesTimeToMeasure) {
+  Session session(forty_plans());
+  session.options.seconds = 2;
+  session.subject.first_build_seconds = 0.01;
+  session.subject.build_seconds = 0.2;
+  const SearchResult result = session.run();
+  EXPECT_GT(result.chosen.rounds, 0);
+  EXPECT_LT(session.subject.built.size(), 10u);
+  EXPECT_LE(session.took, 1.1 * session.options.seconds);
+}
+
+TEST(Search, ADefaultFarAheadOfAllOthersIsSettled) {
+  std::vector<SimulatedPlan> plans = {{.plan = "a 0", .seconds = 1e-3, .predicted = 1}};
+  for (int i = 1; i < 20; ++i) plans.push_back({.plan = "a " + std::to_string(i), .seconds = 2e-3, .predicted = 1.5});
+  Session session(plans);
+  const SearchResult result = session.run();
+  EXPECT_EQ(result.plan, "a 0");
+  EXPECT_TRUE(result.settled);
+  EXPECT_EQ(result.chosen.rounds, session.options.last_rounds);
+}
+
 TEST(Search, LittleTimeMeansFewerPlansAndNotNoAnswer) {
   Session session(forty_plans());
   session.options.seconds = 1;

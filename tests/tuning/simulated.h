@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -20,10 +22,10 @@ namespace unstride::tuning {
 class SimulatedClock final : public Clock {
  public:
   double now() override { return now_; }
-  void advance(double seconds) { now_ += seconds; }
+  void advance(double seconds) { now_ = now_ + seconds; }
 
  private:
-  double now_ = 1000;
+  std::atomic<double> now_ = 1000;  // builders read it
 };
 
 struct SimulatedPlan {
@@ -55,7 +57,7 @@ class SimulatedSubject final : public Subject {
   const std::vector<Candidate>& candidates() const override { return candidates_; }
   std::unique_ptr<Contender> build(const std::string& plan) override {
     const std::lock_guard lock(mutex_);
-    clock_.advance(build_seconds / builders_at_once);
+    clock_.advance((built.empty() ? first_build_seconds.value_or(build_seconds) : build_seconds) / builders_at_once);
     built.push_back(plan);
     const SimulatedPlan& found = *std::ranges::find(plans_, plan, &SimulatedPlan::plan);
     if (!found.failure.empty()) throw CompileError(found.failure);
@@ -65,6 +67,7 @@ class SimulatedSubject final : public Subject {
   int builders() const override { return builders_at_once; }
 
   double build_seconds = 0.02;
+  std::optional<double> first_build_seconds = {};
   int builders_at_once = 1;
   std::vector<std::string> built;
   int samples = 0;
