@@ -168,8 +168,8 @@ class Search {
     result_.tried.push_back({.plan = sample.plan, .outcome = sample.outcome, .reason = sample.reason});
   }
 
-  // Builds what is not built yet, several at a time, then checks each alone. Takes out what fails, and what of the first
-  // rung would leave too little time to measure the others.
+  // Builds what is not built yet, several at a time, then checks each alone. Takes out what fails, and what of the
+  // first rung would leave too little time to measure the others.
   void prepare(int rung, Field& field) {
     Field missing;
     for (Entrant* entrant : field)
@@ -308,9 +308,9 @@ class Search {
     return result;
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer, but one at least, if there is no time
-  // for so many, or no hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would be lost
-  // among its equals.
+  // The default, which stays to the end, and the faster half of the others; fewer, but one at least, if there is no
+  // time for so many, or no hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would
+  // be lost among its equals.
   Field better_half(const Field& field, int rung) {
     std::vector<std::size_t> order(field.size() - 1);
     std::iota(order.begin(), order.end(), 1);

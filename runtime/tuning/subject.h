@@ -23,7 +23,7 @@ class Contender {
 
 struct Candidate {
   std::string plan;
-  double predicted = 0;      ///< cost by the model, in any unit
+  double predicted = 0;     ///< cost by the model, in any unit
   std::string family = {};  ///< the same for plans that differ in sizes alone
 };
 
