@@ -42,16 +42,12 @@ std::string_view kind(std::string_view plan) {
 }
 
 // The cheapest predicted first, but plans of a family, which share what the model got wrong, make room for others.
-std::vector<Candidate> diversified(std::vector<Candidate> candidates) {
-  std::map<std::string, int> better;
-  std::vector<std::pair<double, Candidate>> ranked;
-  for (Candidate& candidate : candidates) {
-    const double raised = candidate.predicted * (1 + crowding * better[candidate.family]++);
-    ranked.emplace_back(raised, std::move(candidate));
-  }
-  std::ranges::stable_sort(ranked, {}, [](const auto& entry) { return entry.first; });
-  for (std::size_t i = 0; i < ranked.size(); ++i) candidates[i] = std::move(ranked[i].second);
-  return candidates;
+std::multimap<double, const Candidate*> diversified(const std::vector<Candidate>& candidates) {
+  std::map<std::string_view, int> better;
+  std::multimap<double, const Candidate*> result;  // by the raised prediction
+  for (const Candidate& candidate : candidates)
+    result.emplace(candidate.predicted * (1 + crowding * better[candidate.family]++), &candidate);
+  return result;
 }
 
 // What one plan is expected to cost until it is decided on.
@@ -391,13 +387,13 @@ std::vector<std::string> pruned(const Subject& subject, const SearchOptions& opt
   std::vector<std::string> result = {subject.default_plan()};
   std::vector<std::string_view> kinds = {kind(subject.default_plan())};
   const double most = all.empty() ? 0 : all.front().predicted * options.predicted_within;
-  const std::vector<Candidate> ordered = diversified(all);
-  for (const Candidate& candidate : ordered) {
-    if (candidate.plan == result.front()) continue;
-    const bool first_of_kind = std::ranges::find(kinds, kind(candidate.plan)) == kinds.end();
-    if (first_of_kind) kinds.push_back(kind(candidate.plan));
-    const bool promising = candidate.predicted <= most && result.size() < options.most_candidates;
-    if (promising || first_of_kind) result.push_back(candidate.plan);
+  for (const auto& [raised, candidate] : diversified(all)) {
+    const auto& [plan, predicted, family] = *candidate;
+    if (plan == result.front()) continue;
+    const bool first_of_kind = std::ranges::find(kinds, kind(plan)) == kinds.end();
+    if (first_of_kind) kinds.push_back(kind(plan));
+    const bool promising = predicted <= most && result.size() < options.most_candidates;
+    if (promising || first_of_kind) result.push_back(plan);
   }
   return result;
 }
