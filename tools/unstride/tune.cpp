@@ -26,7 +26,7 @@ struct Arguments {
   std::vector<std::int64_t> lengths = {32, 256, 2048};
   std::vector<int> threads;
   std::string target = "cpu";
-  double budget_seconds = 1200;
+  double budget_seconds = 1800;
   std::optional<std::int64_t> candidates, rounds;
   bool cold = false, resume = false;
   double since = 0;
@@ -213,7 +213,7 @@ Subcommand add_tune(CLI::App& root) {
       ->capture_default_str();
   app->add_option_function<std::string>(
          "--budget", [arguments](const std::string& text) { arguments->budget_seconds = parse_duration(text); },
-         "time for all of it: 90s, 10m, 1.5h; 20m if left out")
+         "time for all of it: 90s, 10m, 1.5h; 30m if left out")
       ->type_name("TIME");
   add_integer(*app, "--candidates", arguments->candidates, {2, 100'000},
               "most plans to measure for a length; 32 if left out");
