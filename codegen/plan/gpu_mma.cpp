@@ -1,18 +1,16 @@
 // Tensor cores, for fast math: which tiles there are for a layer, and what they cost.
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <vector>
 
 #include "codegen/plan/gpu_strategy.h"
-#include "support/checked_math.h"
+#include "codegen/plan/gpu_tensor_cost.h"
 
 namespace unstride::plan {
 
 namespace {
 
 using gpu::MmaTile;
-using support::ceil_div;
 
 const MmaTile& tile_of(const GpuTile& tile) {
   return std::get<MmaTile>(tile);
@@ -126,38 +124,20 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
 
 double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
   const MmaTile& tile = tile_of(any);
-  const GpuTarget& target = problem.target;
-  const gpu::MmaWeights packed{tile.order};
-  const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
-  const double taps = static_cast<double>(problem.layer.polyphase().max_taps());
-  if (!may_split(target, tile.shape().blocks(problem.layer, batch, columns), tile.splits))
-    return std::numeric_limits<double>::infinity();
-  const auto chunks = static_cast<double>(ceil_div(tile.chunks(problem.layer), std::int64_t{tile.splits}));
-  // A chunk's products at the rate of tensor cores, its fragments from shared memory, and what its barriers cost.
+  // A stage's products at the rate of tensor cores, or its fragments from shared memory; and what its barriers cost.
   const double words = 16.0 * tile.stage_slabs() * static_cast<double>(tile.taps_in_memory(problem.layer));
-  const double rate = target.tensor_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
-  const double products = tile.columns * 8.0 * tile.row_groups() * words / rate;
-  const double from_shared =
-      4 * words * (tile.columns * tile.row_warps + 8.0 * tile.row_groups() * tile.column_warps) / 128;
-  const double busy = std::max(products, from_shared) + 150;
-  const double alone = std::max(busy, 900.0);
-  const double outputs = 8.0 * tile.row_groups() * tile.columns;
-  const double ends = 2500 + outputs / 32 + split_cycles(tile.split());
-
-  const int resident =
-      std::min(tile.blocks_per_multiprocessor,
-               resident_blocks(target, tile.threads(), tile.shared_bytes(problem.layer), registers(problem, tile)));
-  const double slots = static_cast<double>(target.multiprocessors) * resident;
-  const auto cycles_of = [&](double together) { return chunks * std::max(alone, busy * together) + ends; };
-  const double whole_waves = static_cast<double>(static_cast<std::int64_t>(blocks / slots));
-  const double rest = blocks - whole_waves * slots;
-  double cycles = whole_waves * cycles_of(resident);
-  if (rest > 0) cycles += cycles_of(std::max(1.0, rest / target.multiprocessors));
-
-  const double input_words = static_cast<double>(tile.input_words(problem.layer)) / tile.stage_slabs();
-  const double from_l2 = 4 * blocks / tile.splits * static_cast<double>(packed.slabs(problem.layer)) *
-                         (128.0 * tile.row_groups() * taps + input_words);
-  return launch_microseconds(problem, batch, columns, cycles, from_l2);
+  const double rate = problem.target.tensor_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels
+  const double rows = 8.0 * tile.row_groups();
+  const double products = tile.columns * rows * words / rate;
+  const double from_shared = 4 * words * (tile.columns * tile.row_warps + rows * tile.column_warps) / 128;
+  const auto loads =
+      static_cast<double>(tile.held_words(problem.layer, tile.threads() / 32) * channels_per_word(problem));
+  const TensorStage stage = {
+      .fetching = 1075 + 37 * loads, .busy = std::max(products, from_shared) + 206, .cache_bytes = 17};
+  const int resident = std::min(
+      tile.blocks_per_multiprocessor,
+      resident_blocks(problem.target, tile.threads(), tile.shared_bytes(problem.layer), registers(problem, tile)));
+  return tensor_microseconds(problem, tile, resident, stage, 0, batch, columns);
 }
 
 std::string weight_layout(const GpuProblem&, const GpuTile& tile) {

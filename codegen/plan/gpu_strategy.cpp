@@ -172,25 +172,6 @@ std::string why_illegal_splits(int splits, std::int64_t chunks) {
   return {};
 }
 
-double split_cycles(const gpu::SplitTile& tile) {
-  if (tile.splits == 1) return 0;
-  const auto slice = static_cast<double>(tile.slice_bytes());
-  return 2500 + slice / 32 + tile.splits * std::max(slice / 64, 350.0);
-}
-
-double launch_microseconds(const GpuProblem& problem, std::int64_t batch, std::int64_t columns, double cycles,
-                           double l2_bytes) {
-  const GpuTarget& target = problem.target;
-  const double memory_bytes =
-      static_cast<double>(problem.element_bytes()) *
-      (static_cast<double>(batch * columns) *
-           static_cast<double>(problem.spec.in_channels + problem.spec.out_channels * problem.spec.stride) +
-       static_cast<double>(problem.spec.weight_count()));
-  const double l2_gigabytes = 24.0 * target.multiprocessors * target.gigahertz;
-  return 2.0 + std::max({cycles / target.gigahertz / 1e3, l2_bytes / l2_gigabytes / 1e3,
-                         memory_bytes / target.memory_gigabytes / 1e3});
-}
-
 int resident_blocks(const GpuTarget& target, int threads, std::int64_t shared_bytes, int registers_per_thread) {
   constexpr std::int64_t reserved_shared = 1024;  // of each block, by the system
   const std::int64_t by_shared = target.shared_bytes_per_multiprocessor / (shared_bytes + reserved_shared);

@@ -74,18 +74,11 @@ int splits_of(const GpuTile& tile);
 std::string why_illegal_splits(int splits, std::int64_t chunks);
 /// The numbers that tiles are enumerated with.
 inline constexpr std::array enumerated_splits = {1, 2, 4, 8, 16};
-/// What sharing costs the last block: its sums written and counted, those of all read again.
-double split_cycles(const gpu::SplitTile& tile);
 /// Calls that have a tile for each multiprocessor gain nothing, and run another tile of the plan. That bounds counters
 /// and workspaces, too.
 inline bool may_split(const GpuTarget& target, std::int64_t tiles, int splits) {
   return splits == 1 || tiles <= std::min<std::int64_t>(target.multiprocessors, gpu::SplitTile::most_tiles);
 }
-
-/// Predicted time of a launch that hides its reading behind its computing: so many cycles, or so many bytes that blocks
-/// read through the second-level cache, or x, y and the weights from memory, each once.
-double launch_microseconds(const GpuProblem& problem, std::int64_t batch, std::int64_t columns, double cycles,
-                           double l2_bytes);
 
 /// How many blocks a multiprocessor holds at once.
 int resident_blocks(const GpuTarget& target, int threads, std::int64_t shared_bytes, int registers_per_thread);

@@ -1,11 +1,9 @@
 // Tensor cores of Hopper, for fast math of deep layers: which tiles there are for a layer, and what they cost.
 #include <algorithm>
-#include <array>
-#include <limits>
 #include <vector>
 
 #include "codegen/plan/gpu_strategy.h"
-#include "support/checked_math.h"
+#include "codegen/plan/gpu_tensor_cost.h"
 
 namespace unstride::plan {
 
@@ -116,38 +114,14 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
 double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
   const WgmmaTile& tile = tile_of(any);
   const gpu::MmaTile products = tile.products();
-  const GpuTarget& target = problem.target;
-  if (!may_split(target, products.shape().blocks(problem.layer, batch, columns), tile.splits))
-    return std::numeric_limits<double>::infinity();
-  const double blocks = static_cast<double>(tile.blocks(problem.layer, batch, columns));
-  const double rows = 8.0 * products.row_groups();
-  // A stage's products at the rate of tensor cores; what its producers issue, beside them; and alone in a
-  // multiprocessor, what is waited for: fragments before products and their sums after them, a stage's inputs, or its
-  // copies, of which a warp issues one after the other. An H200 showed what a stage's inputs and copies take, not yet
-  // this sum.
-  const auto chunks = static_cast<double>(support::ceil_div(products.chunks(problem.layer), std::int64_t{tile.splits}));
   const double words = 16.0 * tile.slabs * static_cast<double>(taps(problem));
-  const double rate = target.wgmma_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels a word
-  const double multiplying = products.columns * rows * words / rate;
-  const auto held = static_cast<double>(products.held_words(problem.layer, gpu::warps_of_group) *
-                                        MmaWeights{}.channels_per_word(problem.layer));
-  const double fetching = 150 + 8 * held;
-  const double copying = 60.0 * products.row_groups() / gpu::warps_of_group;
-  const double busy = std::max(multiplying, fetching) + 60;
-  const double alone = std::max(multiplying + 200.0 * tile.slabs, fetching + std::max(copying, 600.0));
-  // Outputs of a block that has not all phases lie apart in memory: each takes a sector of its own.
-  const double apart = products.shape().phase_tiles(problem.layer) > 1 ? 8 : 1;
-  const double ends = 3000 + apart * rows * products.columns / 32 + split_cycles(products.split());
-
-  const double slots = static_cast<double>(target.multiprocessors) * tile.blocks_per_multiprocessor;
-  const auto cycles_of = [&](double together) { return chunks * std::max(alone, busy * together) + ends; };
-  const double whole_waves = static_cast<double>(static_cast<std::int64_t>(blocks / slots));
-  const double rest = blocks - whole_waves * slots;
-  double cycles = whole_waves * cycles_of(tile.blocks_per_multiprocessor);
-  if (rest > 0) cycles += cycles_of(std::max(1.0, rest / target.multiprocessors));
-
-  const double from_l2 = 4 * blocks * chunks * static_cast<double>(tile.stage_words(problem.layer));
-  return launch_microseconds(problem, batch, columns, cycles, from_l2);
+  const double rate = problem.target.wgmma_per_cycle / 2.0;  // in words: TF32 is half as fast as two 16-bit channels
+  const auto loads = static_cast<double>(products.held_words(problem.layer, gpu::warps_of_group) *
+                                         MmaWeights{}.channels_per_word(problem.layer));
+  const TensorStage stage = {.fetching = 1150 + 5.5 * loads,
+                             .busy = products.columns * 8.0 * products.row_groups() * words / rate,
+                             .cache_bytes = 30};
+  return tensor_microseconds(problem, products, tile.blocks_per_multiprocessor, stage, 800, batch, columns);
 }
 
 std::string weight_layout(const GpuProblem&, const GpuTile& tile) {
