@@ -7,8 +7,6 @@
 #include <cmath>
 #include <limits>
 
-#include "support/checked_math.h"
-
 namespace unstride::plan {
 
 namespace {

@@ -52,8 +52,8 @@ double tensor_microseconds(const GpuProblem& problem, const gpu::MmaTile& tile, 
     return std::numeric_limits<double>::infinity();
   const auto stages = static_cast<double>(support::ceil_div(tile.chunks(problem.layer), std::int64_t{tile.splits}));
   const double bytes = 4.0 * static_cast<double>(tile.weight_words(problem.layer) + tile.input_words(problem.layer));
-  const double ends =
-      start_cycles + storing_cycles(shape, tile.threads()) + 120.0 * (tile.depth_warps - 1) + split_cycles(tile.split());
+  const double ends = start_cycles + storing_cycles(shape, tile.threads()) + 120.0 * (tile.depth_warps - 1) +
+                      split_cycles(tile.split());
   const double sectors = sectors_of(problem, shape), multiprocessors = problem.target.multiprocessors;
 
   // A block's, while so many of them run on each of so many multiprocessors.
