@@ -18,6 +18,9 @@ constexpr int first_rounds = 3;   // of the first rung; each further one has twi
 constexpr int rung_rounds = 21;   // at most, but for the last: the 95 % interval is between the 6th and the 16th
 constexpr int fewest_rounds = 6;  // below, there is no 95 % interval
 constexpr std::size_t finalists = 6;
+// A sample of the last rung is so much longer: the first calls after another plan's are slower, by a percent or two
+// more for some plans than for others, and the tenth is not yet what the hundredth is.
+constexpr double last_sample_factor = 4;
 // Of the fastest's time: what takes more beyond doubt gets no further rung, or no more rounds than end a search.
 constexpr double hopeful_share = 1.05, promising_share = 1.03;
 constexpr double building_share = 0.6;  // of the time that is left, at most
@@ -27,8 +30,8 @@ constexpr double settled_share = 0.98;  // of the chosen one's time: what may ta
 struct Entrant {
   std::string plan;
   std::unique_ptr<Contender> contender = {};
-  int calls = 1;
-  double sample_cost = 0;  ///< seconds of a sample, with what comes before it
+  int calls = 1, last_calls = 1;                 ///< in a sample, in one of the last rung
+  double sample_cost = 0, last_sample_cost = 0;  ///< seconds, with what comes before it
 };
 
 // By the median.
@@ -52,7 +55,7 @@ std::multimap<double, const Candidate*> diversified(const std::vector<Candidate>
 
 // What one plan is expected to cost until it is decided on.
 struct Costs {
-  double build = 0, sample = 0;  ///< seconds
+  double build = 0, sample = 0, last_sample = 0;  ///< seconds
   int last_rounds = 0;
 
   int rounds(int rung, std::size_t plans) const {
@@ -60,8 +63,8 @@ struct Costs {
   }
   // Most plans are slow beyond doubt, and leave after their first rung.
   double from(int rung, std::size_t plans) const {
-    const int last = plans <= finalists ? 0 : rounds(rung, finalists);
-    return (static_cast<double>(plans) * rounds(rung, plans) + static_cast<double>(finalists) * last) * sample;
+    const double last = static_cast<double>(std::min(plans, finalists)) * rounds(rung, finalists) * last_sample;
+    return last + (plans <= finalists ? 0 : static_cast<double>(plans) * rounds(rung, plans) * sample);
   }
 };
 
@@ -124,7 +127,8 @@ class Search {
       throw Error("tuning: the default plan is wrong: " + wrong);
     learn_cost(first);
     const double build = (clock_.now() - before) / std::max(1, subject_.builders());
-    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost, options_.last_rounds};
+    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost, first.last_sample_cost,
+              options_.last_rounds};
     std::size_t plans = std::min(entrants_.size(), subject_.most_contenders());
     const auto cost = [&](std::size_t n) { return static_cast<double>(n) * costs_.build + costs_.from(0, n); };
     while (plans > 2 && cost(plans) > 0.9 * remaining()) --plans;
@@ -156,8 +160,14 @@ class Search {
       entrant.sample_cost = clock_.now() - before;
       return std::max(call, 1e-9);
     };
-    entrant.calls = static_cast<int>(std::clamp(std::ceil(options_.sample_seconds / sample()), 1.0, 1e5));
+    const double call = sample();
+    const auto calls_in = [&](double seconds) {
+      return static_cast<int>(std::clamp(std::ceil(seconds / call), 1.0, 1e5));
+    };
+    entrant.calls = calls_in(options_.sample_seconds);
+    entrant.last_calls = calls_in(last_sample_factor * options_.sample_seconds);
     if (entrant.calls > 1) sample();
+    entrant.last_sample_cost = entrant.sample_cost + (entrant.last_calls - entrant.calls) * call;
   }
 
   void refuse(const Sample& sample) {
@@ -233,7 +243,7 @@ class Search {
         const Sample sample{.plan = field[i]->plan,
                             .rung = rung,
                             .first_round = recorded,
-                            .calls = field[i]->calls,
+                            .calls = calls(*field[i], field),
                             .seconds = {times[i].begin() + recorded, times[i].end()},
                             .conditions = conditions};
         hooks_.record(sample);
@@ -251,6 +261,10 @@ class Search {
     if (known() >= std::min(rounds, fewest_rounds)) rank(rung, field, std::move(times));
   }
 
+  static int calls(const Entrant& entrant, const Field& field) {
+    return field.size() <= finalists ? entrant.last_calls : entrant.calls;
+  }
+
   // Each once, another one first in each round. False when there was no time for all: then nothing is kept.
   bool play_round(const Field& field, std::vector<std::vector<double>>& times) {
     const std::size_t first = times.front().size() % field.size();
@@ -258,7 +272,7 @@ class Search {
     for (std::size_t k = 0; k < field.size(); ++k) {
       if (interrupted()) return false;
       const std::size_t i = (first + k) % field.size();
-      round[i] = field[i]->contender->time(field[i]->calls);
+      round[i] = field[i]->contender->time(calls(*field[i], field));
     }
     for (std::size_t i = 0; i < field.size(); ++i) times[i].push_back(round[i]);
     return true;

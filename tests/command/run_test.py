@@ -155,6 +155,15 @@ class Arrays(TinyLayer):
         self.assertEqual(output(7), output(7))
         self.assertNotEqual(output(7), output(8))
 
+    def test_the_output_is_the_same_wherever_it_was_measured(self):
+        def output(*repeat):
+            report = self.json("run", self.spec(), "--length", 5000, "--threads", 1, "--output", self.y, "--verify", *repeat)
+            return self.y.read_bytes(), report["runs"]
+
+        (once, _), (many, runs) = output("--repeat", 1), output()
+        self.assertGreater(runs, 1)
+        self.assertEqual(once, many)
+
     def test_the_seed_decides_the_input_too(self):
         def output(seed):
             self.succeed("run", self.tiny, "--weight", self.w, "--bias", self.b, "--length", 9, "--seed", seed,

@@ -134,7 +134,7 @@ TEST(Search, ADefaultFarAheadOfAllOthersIsSettled) {
 
 TEST(Search, LittleTimeMeansFewerPlansAndNotNoAnswer) {
   Session session(forty_plans());
-  session.options.seconds = 1;
+  session.options.seconds = 1.3;
   const SearchResult result = session.run();
   EXPECT_TRUE(result.complete);
   EXPECT_LT(session.subject.built.size(), 20u);
@@ -275,6 +275,20 @@ TEST(Search, WhatIsSlowBeyondDoubtGetsNoFurtherRung) {
   for (const Sample& sample : session.recorded)
     if (sample.rung > 0) beyond_the_first.insert(sample.plan);
   EXPECT_EQ(beyond_the_first, (std::set<std::string>{"a 0", "a 9"}));
+}
+
+// The first calls after another plan's are not what later ones are.
+TEST(Search, ThePlansThatDecideTakeLongerSamples) {
+  std::vector<SimulatedPlan> plans = forty_plans();
+  for (SimulatedPlan& plan : plans) plan.seconds /= 10;
+  Session session(plans);
+  session.run();
+  const int last_rung = session.recorded.back().rung;
+  EXPECT_GT(last_rung, 0);
+  for (const Sample& sample : session.recorded) {
+    const double true_time = std::ranges::find(plans, sample.plan, &SimulatedPlan::plan)->seconds;
+    EXPECT_NEAR(sample.calls * true_time, sample.rung == last_rung ? 4e-3 : 1e-3, 1.01 * true_time) << sample.plan;
+  }
 }
 
 TEST(Search, IsSettledWhenNothingMayBeFasterByMoreThanTwoPercent) {

@@ -10,7 +10,7 @@
 namespace unstride::command {
 namespace {
 
-constexpr double budget_ms = 200;
+constexpr double budget_ms = 200, place_ms = 12;
 constexpr std::int64_t fewest_runs = 3;
 
 double median(std::vector<double> values) {
@@ -29,20 +29,29 @@ double elapsed_ms(const std::function<void()>& work) {
 
 }  // namespace
 
-Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs) {
-  return measure_timed([&] { return elapsed_ms(work); }, runs);
+Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs,
+               const std::function<void()>& elsewhere) {
+  return measure_timed([&] { return elapsed_ms(work); }, runs, elsewhere);
 }
 
-Timing measure_timed(const std::function<double()>& work, std::optional<std::int64_t> runs) {
+Timing measure_timed(const std::function<double()>& work, std::optional<std::int64_t> runs,
+                     const std::function<void()>& elsewhere) {
   work();
   std::vector<double> times;
-  double total_ms = 0;
+  double total_ms = 0, left_at_ms = 0;
+  std::int64_t left_at_run = 0;
   tools::Progress progress("measure", runs.value_or(fewest_runs));
   const auto enough = [&] {
     if (runs) return std::ssize(times) >= *runs;
     return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
   };
   while (!enough()) {
+    if (std::ssize(times) >= left_at_run + fewest_runs && total_ms >= left_at_ms + place_ms) {
+      elsewhere();
+      work();
+      left_at_ms = total_ms;
+      left_at_run = std::ssize(times);
+    }
     times.push_back(work());
     total_ms += times.back();
     progress.update(std::ssize(times));

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tools/support/movable_array.h"
 #include "tools/support/npy.h"
 #include "tools/support/random_data.h"
 #include "tools/support/sizes.h"
@@ -122,7 +123,10 @@ std::vector<T> allocate(const char* what, const std::vector<std::int64_t>& shape
   const auto count = tools::element_count(shape);
   try {
     if (!count) throw std::length_error("");
-    return std::vector<T>(static_cast<std::size_t>(*count));
+    std::vector<T> array;
+    array.reserve(static_cast<std::size_t>(*count) + tools::MovableArray<T>::room);
+    array.resize(static_cast<std::size_t>(*count));
+    return array;
   } catch (const std::length_error&) {
   } catch (const std::bad_alloc&) {
   }

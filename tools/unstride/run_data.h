@@ -28,7 +28,8 @@ struct RunData {
 template <typename T>
 RunData<T> make_run_data(const LayerSpec& spec, const RunDataOptions& options);
 
-/// Zeros for an array of that shape. Throws Error naming the array and its size when there is no such memory.
+/// Zeros for an array of that shape, which a MovableArray takes over without copying. Throws Error naming the array and
+/// its size when there is no such memory.
 template <typename T>
 std::vector<T> allocate(const char* what, const std::vector<std::int64_t>& shape);
 
