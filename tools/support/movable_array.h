@@ -2,8 +2,8 @@
 // worth some percent of a call, and would be the same for a whole process.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -33,13 +33,7 @@ class MovableArray {
   static constexpr std::size_t line = 64 / sizeof(T), lines = room / line;
 
   void move_to(std::size_t place) {
-    const auto to = array_.begin() + static_cast<std::ptrdiff_t>(place * line);
-    const auto from = array_.begin() + static_cast<std::ptrdiff_t>(place_ * line);
-    const auto end = from + static_cast<std::ptrdiff_t>(size_);
-    if (place < place_)
-      std::copy(from, end, to);
-    else if (place > place_)
-      std::copy_backward(from, end, to + static_cast<std::ptrdiff_t>(size_));
+    if (size_ > 0) std::memmove(array_.data() + place * line, elements().data(), size_ * sizeof(T));
     place_ = place;
   }
 
