@@ -1,7 +1,7 @@
 """Measures chosen plans against the defaults once more, apart from the tune that chose them: fresh processes of the command,
 one for each plan in turn, round after round, starting with another plan each time. What counts of a process is the median of
-its calls, as it does in a tune. Where that leaves a choice behind the default, or two choices apart, there are more rounds: of
-hundreds of layers, some get an unlucky few."""
+its calls, as it does in a tune. Where that leaves a choice behind the default, or two choices apart, there are more rounds, and
+all count: of hundreds of layers, some get an unlucky few."""
 
 import json
 import statistics
@@ -10,7 +10,9 @@ import time
 
 import choices
 
-IN_DOUBT = 4  # times as many rounds
+# Four times as many rounds where a choice has less than this speed-up, or one of two is so many times as fast as the other; and
+# once more four times as many.
+IN_DOUBT = [(1, 1.02), (0.98, 1.03)]
 
 
 def run_seconds(command, choice, plan, options):
@@ -36,10 +38,9 @@ def contenders(choice, others):
     return plans
 
 
-def in_doubt(ratios):
-    """Whether a choice is slower than the default, or two choices differ by more than 2 %."""
+def in_doubt(ratios, least, apart):
     chosen = [ratio for name, ratio in ratios.items() if name != "default"]
-    return min(chosen) < 1 or max(chosen) > 1.02 * min(chosen)
+    return min(chosen) < least or max(chosen) > apart * min(chosen)
 
 
 def measure(command, choice, plans, rounds, options):
@@ -56,8 +57,11 @@ def measure(command, choice, plans, rounds, options):
         return {name: statistics.median(a / b for a, b in zip(default, times[text])) for name, text in plans.items()}
 
     ratios = play(range(rounds if len(texts) > 1 else 1))
-    if in_doubt(ratios):
-        ratios = play(range(rounds, IN_DOUBT * rounds))
+    for least, apart in IN_DOUBT:
+        if not in_doubt(ratios, least, apart):
+            break
+        ratios = play(range(rounds, 4 * rounds))
+        rounds *= 4
     return ratios, statistics.median(times[plans["default"]])
 
 

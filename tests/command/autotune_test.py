@@ -39,11 +39,16 @@ class Remeasure(unittest.TestCase):
 
     def test_one_that_is_slower_takes_four_times_as_many_which_all_count(self):
         self.assertEqual(self.measured(2.0, 2.0, *[0.8] * 6), (1.25, 8))
-        self.assertEqual(self.measured(2.0, 2.0, 2.0, 2.0, 0.8, 0.8, 0.8, 0.8), (0.875, 8))
+        self.assertEqual(self.measured(*[1.024] * 4, *[1.0] * 4), ((1 / 1.024 + 1) / 2, 8))
+
+    def test_one_that_stays_much_slower_takes_sixteen_times_as_many(self):
+        self.assertEqual(self.measured(*[2.0] * 8, *[0.8] * 24, 1.0), (1.25, 32))
 
     def test_two_choices_that_differ_are_in_doubt(self):
-        self.assertFalse(remeasure.in_doubt({"default": 1.0, "tuned": 1.2, "other 1": 1.19}))
-        self.assertTrue(remeasure.in_doubt({"default": 1.0, "tuned": 1.2, "other 1": 1.17}))
+        near, apart = {"default": 1.0, "tuned": 1.2, "other 1": 1.19}, {"default": 1.0, "tuned": 1.2, "other 1": 1.17}
+        self.assertFalse(remeasure.in_doubt(near, *remeasure.IN_DOUBT[0]))
+        self.assertTrue(remeasure.in_doubt(apart, *remeasure.IN_DOUBT[0]))
+        self.assertFalse(remeasure.in_doubt(apart, *remeasure.IN_DOUBT[1]))
 
     def test_a_default_that_stays_is_measured_once(self):
         with mock.patch.object(remeasure, "run_seconds", return_value=3.0) as run:
