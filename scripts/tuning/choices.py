@@ -71,3 +71,12 @@ def latest(folder, names=None):
             if key not in found or order >= found[key][0]:
                 found[key] = (order, choice | {"canonical": layer})
     return [choice for _, choice in found.values()]
+
+
+def searched_share(folder, layers, threads=None):
+    """The share of `layers`, pairs of a canonical spec and lengths, that have a complete choice at each length; of any number of
+    threads where none is given."""
+    complete = {(choice["canonical"], choice["length"]) for choice in latest(folder)
+                if choice["complete"] and threads in (None, choice["threads"])}
+    searched = [all((spec, length) in complete for length in lengths) for spec, lengths in layers]
+    return sum(searched) / max(1, len(searched))

@@ -46,11 +46,12 @@ class Tuner:
     LEAST_SECONDS = 0.2
     # What the search of all layers takes of the budget at most.
     SEARCH_SHARE = 0.6
-    # Rounds that end the search, that each further visit adds, and that there are at most.
-    SEARCH_ROUNDS, ROUNDS, MOST_ROUNDS = 9, 21, 219
+    # Rounds that end the search, that each further visit adds, that confirm what is settled, and that there are at most.
+    SEARCH_ROUNDS, ROUNDS, CONFIRMED_ROUNDS, MOST_ROUNDS = 9, 10, 29, 219
 
-    def __init__(self, arguments, cache_options):
-        self.arguments, self.cache_options = arguments, cache_options
+    def __init__(self, arguments, cache_options, searched=0.0):
+        """`searched`: the share of the layers whose search an earlier tune brought to its end."""
+        self.arguments, self.cache_options, self.searched = arguments, cache_options, searched
         self.interrupted, self.child = False, None
         self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
         self.seconds, self.since = 0, time.time()
@@ -90,9 +91,9 @@ class Tuner:
                 if not self.results.get((index, length)) or any(map(self.wants_more, self.results[index, length]))]
 
     def wants_more(self, result):
-        """Until it is settled, and confirmed by a second process."""
+        """Until it is settled, and confirmed by two more processes."""
         rounds = rounds_of(result)
-        confirmed = rounds >= self.SEARCH_ROUNDS + self.ROUNDS or not rounds  # nothing was there to compare
+        confirmed = rounds >= self.CONFIRMED_ROUNDS or not rounds  # nothing was there to compare
         return not (result["settled"] and confirmed) and rounds < self.MOST_ROUNDS
 
     def visit(self, index, layer, lengths, seconds):
@@ -120,11 +121,16 @@ class Tuner:
             progress.done += not self.wanting(index, layers[index])
             progress.best = self.best()
 
+    def search_share(self):
+        """Of the budget. What goes on with an interrupted tune divides its time as that one would have divided the rest."""
+        searching = self.SEARCH_SHARE * (1 - self.searched)
+        return searching / (searching + 1 - self.SEARCH_SHARE)
+
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
-            self.visit_all(layers, start + self.SEARCH_SHARE * self.arguments.budget, progress)
+            self.visit_all(layers, start + self.search_share() * self.arguments.budget, progress)
             known = None
             while known != (known := self.states()):  # until nothing wants it, or nothing new comes of it
                 self.visit_all(layers, start + self.arguments.budget, progress)

@@ -18,6 +18,7 @@ from command import COMMAND, LAYER
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "autotune"
 sys.path.insert(0, str(SCRIPT.parent / "tuning"))
 
+import choices  # noqa: E402
 import remeasure  # noqa: E402
 import sources  # noqa: E402
 import tuner  # noqa: E402
@@ -84,28 +85,38 @@ class Visits(unittest.TestCase):
             tuner.Tuner(arguments, []).run([layer], mock.Mock(done=0))
         return asked
 
-    def test_what_is_settled_is_confirmed_by_a_second_process_and_then_left_alone(self):
-        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 9), ([20], 30)])
+    def test_what_is_settled_is_confirmed_by_two_more_processes_and_then_left_alone(self):
+        self.assertEqual(self.asked({20: [self.SURE]}), [([20], 9), ([20], 19), ([20], 29)])
 
     def test_each_visit_adds_rounds_until_it_is_settled(self):
-        self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.SURE]}), [([20], 9), ([20], 30), ([20], 51)])
-        self.assertEqual(self.asked({20: [self.SURE, self.UNSURE, self.SURE]}), [([20], 9), ([20], 30), ([20], 51)])
+        visits = [([20], 9), ([20], 19), ([20], 29), ([20], 39)]
+        self.assertEqual(self.asked({20: [self.UNSURE, self.UNSURE, self.UNSURE, self.SURE]}), visits)
+        self.assertEqual(self.asked({20: [self.SURE, self.SURE, self.UNSURE, self.SURE]}), visits)
 
     def test_a_plan_without_rivals_needs_no_second_visit(self):
         self.assertEqual(self.asked({20: [self.ALONE]}), [([20], 9)])
 
     def test_what_is_never_settled_comes_to_an_end(self):
-        self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(9, 220, 21)))
+        self.assertEqual([rounds for _, rounds in self.asked({20: [self.UNSURE]})], list(range(9, 220, 10)))
 
     def test_only_the_lengths_that_want_it_are_visited_again(self):
-        self.assertEqual(self.asked({20: [self.ALONE], 30: [self.UNSURE, self.SURE]}), [([20, 30], 9), ([30], 30)])
+        self.assertEqual(self.asked({20: [self.ALONE], 30: [self.SURE]}), [([20, 30], 9), ([30], 19), ([30], 29)])
 
     def test_a_search_that_was_cut_goes_on(self):
-        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 9), ([20], 9), ([20], 30)])
+        self.assertEqual(self.asked({20: [self.CUT, self.SURE]}), [([20], 9), ([20], 9), ([20], 19), ([20], 29)])
 
     def test_what_comes_to_nothing_is_tried_once_more(self):
         self.assertEqual(self.asked({20: [None]}), [([20], 9), ([20], 9)])
         self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 9), ([20], 9)])
+
+    def test_going_on_divides_the_time_as_the_tune_would_have_divided_the_rest(self):
+        def share(searched):
+            return tuner.Tuner(mock.Mock(), [], searched).search_share()
+
+        self.assertAlmostEqual(share(0), 0.6)
+        # Of 100 minutes 30 were spent, on half of the search: 30 more are the other half's, and 40 the visits'.
+        self.assertAlmostEqual(share(0.5), 30 / 70)
+        self.assertEqual(share(1), 0)
 
     def test_without_time_nothing_is_visited(self):
         self.assertEqual(self.asked({20: [self.UNSURE]}, budget=0.1), [])
@@ -187,14 +198,24 @@ class Autotune(AutotuneTest):
         self.assertEqual(self.tuned(), [(3, 20), (3, 30), (4, 20), (4, 30)])
         self.assertEqual([choice for choice in self.choices() if choice["length"] == 20], known)
 
+    def test_what_was_searched_is_known_by_layer_length_and_threads(self):
+        layers = self.layers(3)
+        self.autotune(layers, "--lengths", 20, "--shard", "1/3")
+        (tuned,) = {choices.canonical(choice["layer"]) for choice in self.choices()}
+        folder = self.cache / "tuning"
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20]), ("another", [20])]), 0.5)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20, 30]), ("another", [20])]), 0)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=1), 1)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=2), 0)
+
     def test_each_visit_adds_rounds_by_another_process(self):
         for _ in range(2):  # the second begins anew
             before = len(self.choices())
             self.autotune(self.layers(1), "--lengths", 21)
-            choices = sorted(self.choices(), key=lambda choice: choice["made"])[before:]
-            rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in choices]
-            self.assertEqual(sorted(rounds), [9 + 21 * visit for visit in range(len(rounds))])
-            self.assertTrue(choices[-1]["settled"] or rounds[-1] == 219)
+            made = sorted(self.choices(), key=lambda choice: choice["made"])[before:]
+            rounds = [max(tried["rounds"] for tried in choice["tried"]) for choice in made]
+            self.assertEqual(sorted(rounds), [9 + 10 * visit for visit in range(len(rounds))])
+            self.assertTrue(made[-1]["settled"] or rounds[-1] == 219)
         self.assertEqual(len(list((self.cache / "tuning").glob("*.samples.jsonl"))), len(self.choices()))
 
     def test_interrupted_leaves_what_was_measured_and_goes_on(self):
