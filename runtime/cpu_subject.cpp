@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <random>
 
@@ -30,11 +31,10 @@ std::int64_t flush_bytes() {
   return std::clamp<std::int64_t>(2 * sysconf(_SC_LEVEL3_CACHE_SIZE), least, most);
 }
 
-// Warming up for longer calls costs more than what it makes even.
-constexpr double warm_up_below = 20e-3;
 constexpr double most_warm_up = 60e-3;
-// A sample is the median of some batches of calls: what disturbs one or two does not count.
+// A sample is the median of some batches of calls: what disturbs one or two does not count. Of longer calls fewer.
 constexpr int fewest_batches = 3, most_batches = 8;
+constexpr double long_sample = 20e-3;
 constexpr Undisturbed::Seconds most_patience(0.2);
 
 double seconds_now() {
@@ -250,9 +250,12 @@ double CpuContender::cold_sample(int calls) {
 // times the time at first: what came before calls that are no faster is warming up.
 double CpuContender::warm_sample(int calls) {
   const int batch = (calls + most_batches - 1) / most_batches;
-  const auto batches = static_cast<std::size_t>(std::max(fewest_batches, (calls + batch - 1) / batch));
   std::vector<double> times = {timed(batch)};
-  if (times.front() > warm_up_below) return times.front();
+  const double batches_in_long_sample = std::ceil(long_sample / (batch * times.front()));
+  // Warming up for a call that takes so long costs more than what it makes even.
+  if (batches_in_long_sample <= 1) return times.front();
+  const auto batches = static_cast<std::size_t>(
+      std::min(batches_in_long_sample, static_cast<double>(std::max(fewest_batches, (calls + batch - 1) / batch))));
   for (double spent = batch * times.front(); times.size() < batches;) {
     const double time = timed(batch);
     spent += batch * time;

@@ -21,6 +21,7 @@ constexpr std::size_t finalists = 6;
 // A sample of the last rung is so much longer: the first calls after another plan's are slower, by a percent or two
 // more for some plans than for others, and the tenth is not yet what the hundredth is.
 constexpr double last_sample_factor = 4;
+constexpr double long_call_factor = 4;  // a check that took so many samples was mostly the call
 // Of the fastest's time: what takes more beyond doubt gets no further rung, or no more rounds than end a search.
 constexpr double hopeful_share = 1.05, promising_share = 1.03;
 constexpr double building_share = 0.6;  // of the time that is left, at most
@@ -55,7 +56,7 @@ std::multimap<double, const Candidate*> diversified(const std::vector<Candidate>
 
 // What one plan is expected to cost until it is decided on.
 struct Costs {
-  double build = 0, sample = 0, last_sample = 0;  ///< seconds
+  double build = 0, sample = 0, last_sample = 0;  ///< seconds; checking is part of building
   int last_rounds = 0;
 
   int rounds(int rung, std::size_t plans) const {
@@ -123,12 +124,11 @@ class Search {
     Entrant& first = *entrants_.front();
     const double before = clock_.now();
     first.contender = subject_.build(first.plan);
+    const double build = (clock_.now() - before) / std::max(1, subject_.builders());
     if (const std::string wrong = first.contender->check(); !wrong.empty())
       throw Error("tuning: the default plan is wrong: " + wrong);
     learn_cost(first);
-    const double build = (clock_.now() - before) / std::max(1, subject_.builders());
-    costs_ = {build + 2 * first.sample_cost / std::max(1, first.calls), first.sample_cost, first.last_sample_cost,
-              options_.last_rounds};
+    costs_ = {build + first.sample_cost, first.sample_cost, first.last_sample_cost, options_.last_rounds};
     std::size_t plans = std::min(entrants_.size(), subject_.most_contenders());
     const auto cost = [&](std::size_t n) { return static_cast<double>(n) * costs_.build + costs_.from(0, n); };
     while (plans > 2 && cost(plans) > 0.9 * remaining()) --plans;
@@ -170,6 +170,15 @@ class Search {
     entrant.last_sample_cost = entrant.sample_cost + (entrant.last_calls - entrant.calls) * call;
   }
 
+  // After a check that took so long. Of a call that takes long, that was one, and others would be a good part of its
+  // first rung; what is cold costs more than a check.
+  void learn_cost(Entrant& entrant, double checked) {
+    if (options_.sample_seconds == 0 || checked < long_call_factor * last_sample_factor * options_.sample_seconds)
+      learn_cost(entrant);
+    else
+      entrant.sample_cost = entrant.last_sample_cost = checked;
+  }
+
   void refuse(const Sample& sample) {
     result_.tried.push_back({.plan = sample.plan, .outcome = sample.outcome, .reason = sample.reason});
   }
@@ -201,12 +210,13 @@ class Search {
       Entrant& entrant = *missing[i];
       if (!entrant.contender && failures[i].empty()) continue;
       Sample sample{.plan = entrant.plan, .outcome = Outcome::failed, .reason = failures[i]};
+      const double before = clock_.now();
       if (entrant.contender) {
         sample.outcome = Outcome::wrong;
         sample.reason = entrant.contender->check();
       }
       if (sample.reason.empty()) {
-        learn_cost(entrant);
+        learn_cost(entrant, clock_.now() - before);
         continue;
       }
       entrant.contender.reset();
