@@ -328,7 +328,7 @@ class Search {
     return result;
   }
 
-  // The default, which stays to the end, and the faster half of the others; fewer, but one at least, if there is no
+  // The default, which stays to the end, and the better half of the others; fewer, but one at least, if there is no
   // time for so many, or no hope. What few rounds cannot tell apart is decided at the end, not here: the fastest would
   // be lost among its equals.
   Field better_half(const Field& field, int rung) {
