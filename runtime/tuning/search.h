@@ -21,8 +21,9 @@ struct SearchOptions {
   double predicted_within = 2;       ///< plans predicted to take more than this times the least are left out
   /// Of the last plans; up to the most while the result is not settled.
   int last_rounds = 21, most_rounds = 84;
-  double sample_seconds =
-      1e-3;                 ///< a sample repeats its call for so long, so that it dwarfs the clock's grain; 0: one call
+  /// A sample repeats its call for so long, four times so long in the last rung, so that it dwarfs the clock's grain
+  /// and what comes before; 0: one call.
+  double sample_seconds = 1e-3;
   double record_every = 2;  ///< seconds of measuring that are at most lost when the process is killed
 };
 
