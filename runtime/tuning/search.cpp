@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 #include "unstride/error.hpp"
 
@@ -31,8 +32,7 @@ constexpr double settled_share = 0.98;  // of the chosen one's time: what may ta
 struct Entrant {
   std::string plan;
   std::unique_ptr<Contender> contender = {};
-  int calls = 1, last_calls = 1;                 ///< in a sample, in one of the last rung
-  double sample_cost = 0, last_sample_cost = 0;  ///< seconds, with what comes before it
+  int calls = 1, last_calls = 1;  ///< in a sample, in one of the last rung
 };
 
 // By the median.
@@ -127,8 +127,8 @@ class Search {
     const double build = (clock_.now() - before) / std::max(1, subject_.builders());
     if (const std::string wrong = first.contender->check(); !wrong.empty())
       throw Error("tuning: the default plan is wrong: " + wrong);
-    learn_cost(first);
-    costs_ = {build + first.sample_cost, first.sample_cost, first.last_sample_cost, options_.last_rounds};
+    const auto [sample, last_sample] = learn_calls(first);
+    costs_ = {build + sample, sample, last_sample, options_.last_rounds};
     std::size_t plans = std::min(entrants_.size(), subject_.most_contenders());
     const auto cost = [&](std::size_t n) { return static_cast<double>(n) * costs_.build + costs_.from(0, n); };
     while (plans > 2 && cost(plans) > 0.9 * remaining()) --plans;
@@ -153,11 +153,13 @@ class Search {
     return plans;
   }
 
-  void learn_cost(Entrant& entrant) {
+  // Returns what a sample costs, and one of the last rung, in seconds, with what comes before it.
+  std::pair<double, double> learn_calls(Entrant& entrant) {
+    double cost = 0;
     const auto sample = [&] {
       const double before = clock_.now();
       const double call = entrant.contender->time(entrant.calls);
-      entrant.sample_cost = clock_.now() - before;
+      cost = clock_.now() - before;
       return std::max(call, 1e-9);
     };
     const double call = sample();
@@ -167,16 +169,7 @@ class Search {
     entrant.calls = calls_in(options_.sample_seconds);
     entrant.last_calls = calls_in(last_sample_factor * options_.sample_seconds);
     if (entrant.calls > 1) sample();
-    entrant.last_sample_cost = entrant.sample_cost + (entrant.last_calls - entrant.calls) * call;
-  }
-
-  // After a check that took so long. Of a call that takes long, that was one, and others would be a good part of its
-  // first rung; what is cold costs more than a check.
-  void learn_cost(Entrant& entrant, double checked) {
-    if (options_.sample_seconds == 0 || checked < long_call_factor * last_sample_factor * options_.sample_seconds)
-      learn_cost(entrant);
-    else
-      entrant.sample_cost = entrant.last_sample_cost = checked;
+    return {cost, cost + (entrant.last_calls - entrant.calls) * call};
   }
 
   void refuse(const Sample& sample) {
@@ -216,7 +209,9 @@ class Search {
         sample.reason = entrant.contender->check();
       }
       if (sample.reason.empty()) {
-        learn_cost(entrant, clock_.now() - before);
+        // A call that takes long is a sample; to time more of them would take a good part of its first rung.
+        const double longest_sample = last_sample_factor * options_.sample_seconds;
+        if (clock_.now() - before < long_call_factor * longest_sample) learn_calls(entrant);
         continue;
       }
       entrant.contender.reset();

@@ -46,8 +46,8 @@ class Tuner:
     LEAST_SECONDS = 0.2
     # What the search of all layers takes of the budget at most.
     SEARCH_SHARE = 0.6
-    # Rounds that end the search, that each further visit adds, that confirm what is settled, and that there are at most.
-    SEARCH_ROUNDS, ROUNDS, CONFIRMED_ROUNDS, MOST_ROUNDS = 9, 10, 29, 219
+    # Rounds that end the search, that each further visit adds, and that there are at most.
+    SEARCH_ROUNDS, ROUNDS, MOST_ROUNDS = 9, 10, 219
 
     def __init__(self, arguments, cache_options, searched=0.0):
         """`searched`: the share of the layers whose search an earlier tune brought to its end."""
@@ -93,7 +93,7 @@ class Tuner:
     def wants_more(self, result):
         """Until it is settled, and confirmed by two more processes."""
         rounds = rounds_of(result)
-        confirmed = rounds >= self.CONFIRMED_ROUNDS or not rounds  # nothing was there to compare
+        confirmed = rounds >= self.SEARCH_ROUNDS + 2 * self.ROUNDS or not rounds  # nothing was there to compare
         return not (result["settled"] and confirmed) and rounds < self.MOST_ROUNDS
 
     def visit(self, index, layer, lengths, seconds):

@@ -46,7 +46,7 @@ Timing measure_timed(const std::function<double()>& work, std::optional<std::int
     return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
   };
   while (!enough()) {
-    if (std::ssize(times) >= left_at_run + fewest_runs && total_ms >= left_at_ms + place_ms) {
+    if (elsewhere && std::ssize(times) >= left_at_run + fewest_runs && total_ms >= left_at_ms + place_ms) {
       elsewhere();
       work();
       left_at_ms = total_ms;
