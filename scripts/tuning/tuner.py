@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -48,12 +49,15 @@ class Tuner:
     SEARCH_SHARE = 0.6
     # Rounds that end the search, that each further visit adds, and that there are at most.
     SEARCH_ROUNDS, ROUNDS, MOST_ROUNDS = 9, 10, 219
+    # Visits after the search's that a layer gets although it is settled.
+    CONFIRMING = 2
 
     def __init__(self, arguments, cache_options, searched=0.0):
         """`searched`: the share of the layers whose search an earlier tune brought to its end."""
         self.arguments, self.cache_options, self.searched = arguments, cache_options, searched
         self.interrupted, self.child = False, None
         self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
+        self.visits, self.took = Counter(), Counter()  # of each layer's index; seconds
         self.seconds, self.since = 0, time.time()
 
     def command(self, layer, lengths, seconds, rounds):
@@ -91,14 +95,14 @@ class Tuner:
                 if not self.results.get((index, length)) or any(map(self.wants_more, self.results[index, length]))]
 
     def wants_more(self, result):
-        """Until it is settled, and confirmed by two more processes."""
+        """Until it is settled, and confirmed by more processes."""
         rounds = rounds_of(result)
-        confirmed = rounds >= self.SEARCH_ROUNDS + 2 * self.ROUNDS or not rounds  # nothing was there to compare
+        confirmed = rounds >= self.SEARCH_ROUNDS + self.CONFIRMING * self.ROUNDS or not rounds  # nothing was there to compare
         return not (result["settled"] and confirmed) and rounds < self.MOST_ROUNDS
 
-    def visit(self, index, layer, lengths, seconds):
+    def visit(self, index, layer, seconds):
         """What an earlier visit found, or failed at, stays where this one comes to nothing."""
-        report = {"failures": []}
+        report, lengths = {"failures": []}, self.wanting(index, layer)
         known = [rounds_of(result) for length in lengths for result in self.results.get((index, length), []) if result["complete"]]
         if not self.interrupted and seconds > 0:
             report = self.tune(layer, lengths, seconds, max(known) + self.ROUNDS if known else self.SEARCH_ROUNDS)
@@ -111,15 +115,26 @@ class Tuner:
         elif report["failures"] and not self.interrupted:
             self.failures[index] = [f"{layer.name}: {failure['message']}" for failure in report["failures"]]
 
-    def visit_all(self, layers, ends_at, progress):
-        """Each that wants it, for an equal share of the time that is left."""
-        wanting = [(index, lengths) for index, layer in enumerate(layers) if (lengths := self.wanting(index, layer))]
-        for number, (index, lengths) in enumerate(wanting):
+    def visit_all(self, layers, ends_at, progress, most=math.inf):
+        """All that want it, until each has had so many visits or nothing new comes of another. First those that had the fewest,
+        each for an equal share of the time that is left. After the confirming ones those that took the least: short calls are
+        settled soon, long ones then have the rest."""
+        while wanting := [index for index, layer in enumerate(layers) if self.visits[index] < most and self.wanting(index, layer)]:
+            turn = {index: min(self.visits[index], 1 + self.CONFIRMING) for index in wanting}
+            index = min(wanting, key=lambda index: (turn[index], self.took[index]))
+            beside = sum(other == turn[index] for other in turn.values()) if turn[index] <= self.CONFIRMING else 1
+            start, known = time.monotonic(), self.state(index, layers[index])
+            left = ends_at - start
             progress.what = layers[index].name
-            left = ends_at - time.monotonic()
-            self.visit(index, layers[index], lengths, left / (len(wanting) - number) if left >= self.LEAST_SECONDS else 0)
+            self.visit(index, layers[index], max(left / beside, self.LEAST_SECONDS) if left >= self.LEAST_SECONDS else 0)
+            self.took[index] += time.monotonic() - start
+            in_vain = self.visits[index] > 0 and known == self.state(index, layers[index])
+            self.visits[index] = math.inf if in_vain else self.visits[index] + 1
             progress.done += not self.wanting(index, layers[index])
             progress.best = self.best()
+
+    def state(self, index, layer):
+        return [[(result["complete"], rounds_of(result)) for result in self.results.get((index, length), [])] for length in layer.lengths]
 
     def search_share(self):
         """Of the budget. What goes on with an interrupted tune divides its time as that one would have divided the rest."""
@@ -130,17 +145,12 @@ class Tuner:
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         start = time.monotonic()
         try:
-            self.visit_all(layers, start + self.search_share() * self.arguments.budget, progress)
-            known = None
-            while known != (known := self.states()):  # until nothing wants it, or nothing new comes of it
-                self.visit_all(layers, start + self.arguments.budget, progress)
+            self.visit_all(layers, start + self.search_share() * self.arguments.budget, progress, most=1)
+            self.visit_all(layers, start + self.arguments.budget, progress)
         finally:
             self.seconds = time.monotonic() - start
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    def states(self):
-        return {key: [(result["complete"], rounds_of(result)) for result in found] for key, found in self.results.items()}
 
     def found(self):
         return [result for results in self.results.values() for result in results]

@@ -65,8 +65,8 @@ class Visits(unittest.TestCase):
     ALONE = {"settled": True, "tried": []}  # no other plan is legal
 
     def asked(self, answers, budget=100.0):
-        """Lengths and rounds of each visit. `answers`: what the visits of each length come to, the last again and again;
-        nothing: no result."""
+        """Lengths and rounds of each visit of a layer. `answers`: what the visits of each length come to, the last again and
+        again; nothing: no result."""
         asked = []
 
         def tune(_tuner, _layer, lengths, _seconds, rounds):
@@ -108,6 +108,34 @@ class Visits(unittest.TestCase):
     def test_what_comes_to_nothing_is_tried_once_more(self):
         self.assertEqual(self.asked({20: [None]}), [([20], 9), ([20], 9)])
         self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 9), ([20], 9)])
+
+    def order(self, seconds, settled_after):
+        """Names and time allowed of each visit, of 100 s, of layers whose visits take so long each and that are settled after
+        so many of them."""
+        order, now = [], [0.0]
+
+        def tune(_tuner, layer, lengths, allowed, rounds):
+            order.append((layer.name, round(allowed, 1)))
+            now[0] += seconds[layer.name]
+            visits = sum(name == layer.name for name, _ in order)
+            return {"failures": [], "results": [
+                {"length": length, "complete": True, "plan": "default", "default_plan": "default", "speedup": 1.0,
+                 "settled": visits >= settled_after[layer.name], "tried": [{"plan": "default", "rounds": rounds}]}
+                for length in lengths]}
+
+        layers = [sources.Layer(name, {}, [20]) for name in seconds]
+        with mock.patch.object(tuner.Tuner, "tune", tune), mock.patch.object(tuner.time, "monotonic", lambda: now[0]):
+            tuner.Tuner(mock.Mock(budget=100.0), []).run(layers, mock.Mock(done=0))
+        return order
+
+    def test_all_are_searched_and_confirmed_before_what_is_short_is_visited_again(self):
+        order = self.order({"long": 8.0, "short": 1.0}, {"long": 9, "short": 6})
+        self.assertEqual([name for name, _ in order],
+                         ["long", "short"] + 2 * ["short", "long"] + 3 * ["short"] + 6 * ["long"])
+
+    def test_visits_share_what_is_left_of_the_time(self):
+        order = self.order({"long": 8.0, "short": 1.0}, {"long": 4, "short": 3})
+        self.assertEqual([allowed for _, allowed in order], [30.0, 52.0, (100 - 9) / 2, 90.0, (100 - 18) / 2, 81.0, 73.0])
 
     def test_going_on_divides_the_time_as_the_tune_would_have_divided_the_rest(self):
         def share(searched):
