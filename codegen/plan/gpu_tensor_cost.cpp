@@ -19,10 +19,10 @@ double sectors_of(const GpuProblem& problem, const gpu::BlockShape& shape) {
   return channels * shape.columns * (shape.phase_tiles(layer) == 1 ? run : std::ceil(run));
 }
 
-// Of a block: where an output lies is computed once for all channels, and takes far longer than to store it.
+// Of a block: where an output lies is computed once for all channels.
 double storing_cycles(const gpu::BlockShape& shape, int threads) {
   const double places = static_cast<double>(shape.phases) * shape.columns;
-  return (143 + 6.5 * shape.channels) * places / threads;
+  return (15 + 6.5 * shape.channels) * places / threads;
 }
 
 // What sharing costs the last block: its sums written and counted, those of all read again.

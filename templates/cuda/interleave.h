@@ -7,6 +7,16 @@
 
 namespace unstride::gpu {
 
+/// Numbers of outputs of a tile: those of huge strides need 64 bits.
+template <bool is_far>
+struct DistanceType {
+  using Type = int;
+};
+template <>
+struct DistanceType<true> {
+  using Type = Index;
+};
+
 /// `phases` neighbouring first taps of `columns` neighbouring columns; all of the layer's where `all_phases`. `threads`
 /// threads take part.
 template <Layer layer, int phases, bool all_phases, int columns, int threads>
@@ -14,13 +24,14 @@ struct Interleave {
   using T = Sum<layer.element>;
   static constexpr Polyphase polyphase = layer.polyphase();
 
-  /// A word more after each 32: lanes whose columns are a few words apart hit different banks.
-  static __device__ __forceinline__ constexpr int skewed(int place) { return place + place / 32; }
+  /// A word more after each 32: lanes whose columns are a few words apart hit different banks. Without a sign, since a
+  /// signed quotient takes four instructions.
+  static __device__ __forceinline__ constexpr unsigned skewed(unsigned place) { return place + place / 32; }
   /// Elements of one channel.
   static constexpr int pitch = columns * phases + columns * phases / 32 + 1;
 
   static __device__ __forceinline__ T& place(T* channel, int column, int phase) {
-    return channel[skewed(column * phases + phase)];
+    return channel[skewed(static_cast<unsigned>(column * phases + phase))];
   }
   static __device__ __forceinline__ void put(T* channel, int column, int phase, T sum) {
     place(channel, column, phase) = sum;
@@ -36,11 +47,11 @@ struct Interleave {
     const auto bias = [&](int channel) {
       return layer.bias ? static_cast<const T*>(arguments.bias)[bias_row + channel] : T{0};
     };
-    const Channels of_team = {thread / team, channels, row};
+    const Outputs outputs(arguments, thread / team, channels, row, first_column);
     if constexpr (merged)
-      store_merged<most_channels>(arguments, sums, of_team, bias, first_column, thread % team);
+      store_merged<most_channels>(outputs, sums, bias, thread % team);
     else
-      store_phases<most_channels>(arguments, sums, of_team, bias, first_column, first_phase, thread % team);
+      store_phases<most_channels>(outputs, sums, bias, first_phase, thread % team);
   }
 
   /// One channel with all phases, by threads 0 to team - 1.
@@ -48,7 +59,7 @@ struct Interleave {
                                                    Index first_column, int thread) {
     static_assert(merged && teams == 1);
     store_merged<1>(
-        arguments, sums, {0, 1, row}, [&](int) { return bias; }, first_column, thread);
+        Outputs(arguments, 0, 1, row, first_column), sums, [&](int) { return bias; }, thread);
   }
 
  private:
@@ -60,9 +71,32 @@ struct Interleave {
 
   // Each channel belongs to a team of threads.
   static constexpr int span = merged ? layer.stride : phases;
-  static constexpr int outputs = columns * span;
-  static constexpr int team = round_up(outputs, 32) < threads ? round_up(outputs, 32) : threads;
+  static constexpr int places = columns * span;
+  static constexpr int team = round_up(places, 32) < threads ? round_up(places, 32) : threads;
   static constexpr int teams = threads / team;
+  /// How many sums a thread reads before it stores the first: reading one takes as long as storing ten.
+  static constexpr int at_once = 8;
+
+  /// From the first column's phase 0, on the grid of outputs.
+  using Distance = typename DistanceType<(columns * layer.stride > 1 << 28)>::Type;
+
+  /// A team's outputs in y.
+  struct Outputs {
+    Stored<layer.element>* y;  ///< at distance 0 of the team's first channel
+    Index step;                ///< to its next channel
+    int channel, channels;     ///< the first one, and every teams-th below `channels`
+    Distance begin, end;       ///< which distances lie in a row
+
+    __device__ __forceinline__ Outputs(const Arguments& arguments, int first_channel, int all_channels, Index row,
+                                       Index first_column)
+        : step(teams * arguments.output_pitch), channel(first_channel), channels(all_channels) {
+      const Index first = first_column * layer.stride - layer.offset;
+      y = static_cast<Stored<layer.element>*>(arguments.y) + (row + channel) * arguments.output_pitch + first;
+      begin = static_cast<Distance>(max(-first, 0));
+      end = static_cast<Distance>(max(min(arguments.output_length - first, columns * layer.stride), 0));
+    }
+    __device__ __forceinline__ bool has(Distance at) const { return at >= begin && at < end; }
+  };
 
   /// Polyphase::first_tap, with all that depends on the layer alone computed by the compiler.
   template <typename Integer>
@@ -73,64 +107,93 @@ struct Interleave {
     const Integer first = phase / common % step * factor % step;
     return phase % common == 0 && first < layer.kernel_size ? first : -1;
   }
-  /// Those that a team stores: `first`, and every teams-th after it, below `end`. row: of channel 0 in y.
-  struct Channels {
-    int first, end;
-    Index row;
-  };
-  /// One output of each channel: sum(channel), where `output` lies in a row of y. What depends on the output alone is
-  /// computed once for all channels, which takes far longer than the store.
-  template <int most_channels, typename Value>
-  static __device__ __forceinline__ void store_output(const Arguments& arguments, Channels channels, Index output,
-                                                      const Value& value) {
-    const Index step = teams * arguments.output_pitch;
-    auto* y = static_cast<Stored<layer.element>*>(arguments.y) +
-              (channels.row + channels.first) * arguments.output_pitch + output;
-#pragma unroll(most_channels == 1 ? 1 : 4)
-    for (int channel = channels.first; channel < channels.end; channel += teams, y += step)
-      *y = rounded<layer.element>(activated<layer.epilogue>(value(channel)));
+
+  /// Stores sum(i, channel) at at[i], where it exists, for each channel of the team. What depends on the place alone is
+  /// computed once for all channels, which takes longer than a store.
+  template <int most_channels, int count, typename SumOf>
+  static __device__ __forceinline__ void store_at(const Outputs& outputs, const Distance (&at)[count],
+                                                  const bool (&exists)[count], const SumOf& sum) {
+    constexpr int of_team = ceil_div(most_channels, teams), batch = min(of_team, at_once / count);
+    auto* y = outputs.y;
+    const auto store_batch = [&](int first) {
+      T sums[batch][count];
+#pragma unroll
+      for (int k = 0; k < batch; ++k)
+#pragma unroll
+        for (int i = 0; i < count; ++i)
+          if (exists[i] && first + k * teams < outputs.channels) sums[k][i] = sum(i, first + k * teams);
+#pragma unroll
+      for (int k = 0; k < batch; ++k, y += outputs.step)
+#pragma unroll
+        for (int i = 0; i < count; ++i)
+          if (exists[i] && first + k * teams < outputs.channels)
+            y[at[i]] = rounded<layer.element>(activated<layer.epilogue>(sums[k][i]));
+    };
+    if constexpr (of_team == batch) {
+      store_batch(outputs.channel);
+    } else {
+#pragma unroll 1
+      for (int first = outputs.channel; first < outputs.channels; first += batch * teams) store_batch(first);
+    }
   }
 
+  /// Places of a thread that are stored together: fewer where it has several channels of each.
+  template <int most_channels>
+  static constexpr int places_at_once = max(1, min(4 / ceil_div(most_channels, teams), ceil_div(places, team)));
+
   template <int most_channels, typename Bias>
-  static __device__ __forceinline__ void store_merged(const Arguments& arguments, const T* sums, Channels channels,
-                                                      const Bias& bias, Index first_column, int thread) {
-    const Index first_output = first_column * layer.stride - layer.offset;
-    const int begin = clamped(-first_output, outputs), end = clamped(arguments.output_length - first_output, outputs);
-#pragma unroll(most_channels == 1 ? 2 : 1)
-    for (int place = thread; place < outputs; place += team) {
-      if (place < begin || place >= end) continue;
-      const int first_tap = contiguous ? place % span : static_cast<int>(first_tap_of(place % span));
-      const T* from = sums + skewed(contiguous ? place : place / span * phases + first_tap);
-      store_output<most_channels>(arguments, channels, first_output + place, [&](int channel) {
-        return !contiguous && first_tap < 0 ? bias(channel) : from[channel * pitch];
+  static __device__ __forceinline__ void store_merged(const Outputs& outputs, const T* sums, const Bias& bias,
+                                                      int thread) {
+    constexpr int count = places_at_once<most_channels>;
+#pragma unroll 1
+    for (unsigned first = thread; first < places; first += count * team) {
+      Distance at[count];
+      bool exists[count], has_taps[count];
+      const T* from[count];
+#pragma unroll
+      for (int i = 0; i < count; ++i) {
+        const unsigned place = first + i * team;
+        const int first_tap = static_cast<int>(first_tap_of(static_cast<Distance>(place % span)));
+        at[i] = place;
+        exists[i] = outputs.has(at[i]);
+        has_taps[i] = contiguous || first_tap >= 0;
+        from[i] = sums + skewed(contiguous ? place : place / span * phases + (first_tap < 0 ? 0 : first_tap));
+      }
+      store_at<most_channels>(outputs, at, exists, [&](int i, int channel) {
+        return has_taps[i] ? from[i][channel * pitch] : bias(channel);
       });
     }
   }
 
   // The tile's own phases, and with the first of them the outputs that no phase has.
   template <int most_channels, typename Bias>
-  static __device__ __forceinline__ void store_phases(const Arguments& arguments, const T* sums, Channels channels,
-                                                      const Bias& bias, Index first_column, int first_phase,
-                                                      int thread) {
+  static __device__ __forceinline__ void store_phases(const Outputs& outputs, const T* sums, const Bias& bias,
+                                                      int first_phase, int thread) {
     constexpr Polyphase of_layer = polyphase;
+    constexpr int count = places_at_once<most_channels>;
     const int present = clamped(of_layer.phases() - first_phase, phases);
-#pragma unroll(most_channels == 1 ? 2 : 1)
-    for (int place = thread; place < outputs; place += team) {
-      const int phase = place % phases;
-      const Index output =
-          (first_column + place / phases) * layer.stride + of_layer.phase(first_phase + phase) - layer.offset;
-      const T* from = sums + skewed(place);
-      if (phase < present && output >= 0 && output < arguments.output_length)
-        store_output<most_channels>(arguments, channels, output, [&](int channel) { return from[channel * pitch]; });
+#pragma unroll 1
+    for (unsigned first = thread; first < places; first += count * team) {
+      Distance at[count];
+      bool exists[count];
+      const T* from[count];
+#pragma unroll
+      for (int i = 0; i < count; ++i) {
+        const unsigned place = first + i * team;
+        const int phase = static_cast<int>(place % phases);
+        at[i] = static_cast<Distance>(place / phases) * static_cast<Distance>(layer.stride) +
+                static_cast<Distance>(of_layer.phase(first_phase + phase));
+        exists[i] = phase < present && outputs.has(at[i]);
+        from[i] = sums + skewed(place);
+      }
+      store_at<most_channels>(outputs, at, exists, [&](int i, int channel) { return from[i][channel * pitch]; });
     }
     if constexpr (polyphase.has_bias_only_phases()) {
       if (first_phase != 0) return;
-      const Index first = first_column * layer.stride - layer.offset, last = first + columns * layer.stride;
-      const Index end = last < arguments.output_length ? last : arguments.output_length;
 #pragma unroll 1
-      for (Index output = (first < 0 ? 0 : first) + thread; output < end; output += team)
-        if (first_tap_of((output + layer.offset) % layer.stride) < 0)
-          store_output<most_channels>(arguments, channels, output, bias);
+      for (Distance at = outputs.begin + thread; at < outputs.end; at += team)
+        if (first_tap_of(Index{at} % layer.stride) < 0)
+          store_at<most_channels, 1>(outputs, {at}, {true}, [&](int, int channel) { return bias(channel); });
     }
   }
 };
