@@ -1,6 +1,7 @@
 // The strict chain on a GPU: which tiles there are for a layer, and what they cost.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "codegen/plan/gpu_strategy.h"
@@ -82,13 +83,13 @@ int blocks_per_multiprocessor(const GpuProblem& problem, const FfmaTile& tile) {
   return std::min(resident, std::max(1, 1024 / tile.threads()));
 }
 
-// As many channels at a time as make a stage worth its barriers, and fit.
-void choose_blocks(const GpuProblem& problem, FfmaTile& tile) {
-  const std::int64_t bytes = problem.accumulator_bytes(), stage = 16 << 10;
+// As many channels at a time as fit a stage of so many bytes, and so many bytes of inputs that a thread holds.
+void choose_blocks(const GpuProblem& problem, std::int64_t stage_bytes, std::int64_t held_bytes, FfmaTile& tile) {
+  const std::int64_t bytes = problem.accumulator_bytes();
   const std::int64_t taps = problem.polyphase.max_taps();
   tile.channel_block = 1;
   tile.tap_block = static_cast<int>(taps);
-  const std::int64_t fitting = std::max<std::int64_t>(4, stage / bytes / tile.tile_rows() / 4 * 4);
+  const std::int64_t fitting = std::max<std::int64_t>(4, stage_bytes / bytes / tile.tile_rows() / 4 * 4);
   if (taps > fitting) {
     tile.tap_block = static_cast<int>(fitting);
     return;
@@ -97,8 +98,8 @@ void choose_blocks(const GpuProblem& problem, FfmaTile& tile) {
   const auto fits = [&](int channels) {
     FfmaTile wider = tile;
     wider.channel_block = channels;
-    return (taps * tile.tile_rows() + inputs_of_channel) * channels * bytes <= stage + (4 << 10) &&
-           wider.held_inputs(problem.layer) * bytes <= 20;
+    return (taps * tile.tile_rows() + inputs_of_channel) * channels * bytes <= stage_bytes + (4 << 10) &&
+           wider.held_inputs(problem.layer) * bytes <= held_bytes;
   };
   int best = 1;
   for (int channels = 2; channels <= std::min<std::int64_t>(32, problem.layer.in_channels) && fits(channels);
@@ -108,6 +109,20 @@ void choose_blocks(const GpuProblem& problem, FfmaTile& tile) {
     if (divides || channels >= 2 * best) best = channels;
   }
   tile.channel_block = best;
+}
+
+// Large stages, which are worth their barriers and what it takes to fill them, unless fewer blocks fit beside each
+// other. Whether the tile is legal then.
+bool choose_stages(const GpuProblem& problem, FfmaTile& tile) {
+  choose_blocks(problem, 16 << 10, 20, tile);
+  if (!why_illegal(problem, tile).empty()) return false;
+  tile.blocks_per_multiprocessor = blocks_per_multiprocessor(problem, tile);
+  FfmaTile larger = tile;
+  choose_blocks(problem, 32 << 10, 40, larger);
+  if (why_illegal(problem, larger).empty() &&
+      blocks_per_multiprocessor(problem, larger) == tile.blocks_per_multiprocessor)
+    tile = larger;
+  return true;
 }
 
 // Row threads that cover `count` with this many each: the powers of two up to the first that suffices, and what just
@@ -150,10 +165,7 @@ std::vector<GpuTile> enumerate(const GpuProblem& problem) {
                           .column_threads = column_threads};
             if (tile.threads() < 32 || tile.threads() > 256 || tile.threads() % 32 != 0) continue;
             if (tile.tile_rows() > 256) continue;
-            choose_blocks(problem, tile);
-            if (!why_illegal(problem, tile).empty()) continue;
-            tile.blocks_per_multiprocessor = blocks_per_multiprocessor(problem, tile);
-            tiles.emplace_back(tile);
+            if (choose_stages(problem, tile)) tiles.emplace_back(tile);
           }
     }
   }
@@ -165,32 +177,32 @@ struct StepCycles {
   double alone, shared;
 };
 
-StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
+// Words of shared memory that a thread reads for one tap of one channel. A window of inputs serves several taps, else
+// each is read for each tap.
+double words_of_step(const GpuProblem& problem, const FfmaTile& tile) {
   const double words = static_cast<double>(problem.accumulator_bytes()) / 4;
-  const double warps = tile.threads() / 32.0, columns = 4.0 * tile.column_groups;
-  const double multiplications = tile.rows * columns;
+  if (!tile.has_window(problem.layer)) return words * (tile.rows + 4.0 * tile.column_groups);
+  const int taps = window_of(problem, tile).taps;
+  const auto reach = static_cast<unsigned>((taps - 1) * problem.polyphase.input_step);
+  const double before = reach == 0 ? 0 : std::bit_ceil(reach);
+  return words * (tile.rows + tile.column_groups * (4 + before) / taps);
+}
+
+// Fitted, as is predict, to an H200: 374 tiles in eight calls.
+StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
+  const bool doubles = problem.accumulator_bytes() == 8;
+  const double warps = tile.threads() / 32.0, multiplications = tile.rows * 4.0 * tile.column_groups;
   const double rate =
-      (words > 1 ? problem.target.float64_per_cycle : problem.target.float32_per_cycle) / 32.0;  // warps a cycle
-  // Instructions that load operands: a window serves several taps, else each input is loaded for each tap.
-  const bool slides = tile.has_window(problem.layer);
-  const Window window = window_of(problem, tile);
-  const double taps = static_cast<double>(std::min<std::int64_t>(4, problem.polyphase.max_taps()));
-  const double input_loads = slides ? tile.column_groups * window.inputs * words / 4 / window.taps : columns;
-  const double weight_loads = std::max(1.0, tile.rows * words / 4);
-  // Lanes of a warp that read different words: each 128 bytes take a cycle of shared memory, a vector at least two.
-  const double lanes_of_columns = std::min(32, tile.column_threads);
-  const double lanes_of_rows = 32.0 / lanes_of_columns;
-  const double traffic =
-      input_loads * std::max(slides ? 2.0 : 1.0, lanes_of_columns * (slides ? 16.0 : 4 * words) / 128) +
-      weight_loads *
-          std::max(tile.rows * words >= 4 ? 2.0 : 1.0, lanes_of_rows * std::min(16.0, tile.rows * 4 * words) / 128);
+      (doubles ? problem.target.float64_per_cycle : problem.target.float32_per_cycle) / 32.0;  // warps a cycle
+  // Three of four cycles multiply, also without a load or a barrier beside them: operands in the same bank of registers,
+  // it seems. A word of each lane takes shared memory nearly a cycle, also where lanes read the same.
+  const double multiplying = 1.35 * multiplications / rate;
   const double spread = tile.shares_input(problem.layer) ? 1 : 8;  // the slow way to read inputs
-  const double issue = (multiplications + spread * (input_loads + weight_loads) + 1.0) / 4;
-  const double busy = warps * std::max({multiplications / rate, issue, spread * traffic});
+  const double busy = warps * std::max(multiplying, spread * 0.85 * words_of_step(problem, tile));
   // One warp alone waits for its operands, and each multiplication for the one before on the same sum.
-  const double per_scheduler = std::ceil(warps / 4);
-  const double waiting = std::max(4.0, multiplications) + 24 / (taps * tile.unrolled_channels(problem.layer));
-  return {std::max(busy, waiting * std::max(1.0, per_scheduler * 0.5)), busy};
+  const double taps = std::min<double>(4, static_cast<double>(problem.polyphase.max_taps()));
+  const double waiting = std::max(4.0, 1.28 * multiplications) + 80 / (taps * tile.unrolled_channels(problem.layer));
+  return {std::max(busy, waiting * std::max(1.0, 0.87 * std::ceil(warps / 4))), busy};
 }
 
 double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch, std::int64_t columns) {
@@ -203,18 +215,19 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double steps = static_cast<double>(problem.layer.in_channels * problem.polyphase.max_taps());
   const StepCycles step = step_cycles(problem, tile);
 
-  // Outputs through shared memory, and what a block waits for at its start and end.
   const double outputs =
       static_cast<double>(tile.shape().channels * std::min<std::int64_t>(tile.shape().phases, problem.spec.stride)) *
       tile.columns();
-  const double ends = 2000 + outputs / 32 * 0.8;
+  const double storing = 20 * outputs / tile.threads();
   const double chunk_steps =
       static_cast<double>(tile.channels_in_memory(problem.layer) * tile.taps_in_memory(problem.layer));
   const double chunks = steps / chunk_steps;
-  // A stage is filled while the one before is multiplied; one that is multiplied sooner than memory answers waits.
+  // A stage is filled while the one before is multiplied; its inputs pass through registers. Its barrier, and what is
+  // computed once for all of it, come on top.
+  const double filling = 3.2 * (tile.threads() / 32) * held_inputs(problem, tile);
   const auto block_cycles = [&](double together) {
-    const double stage = chunk_steps * std::max(step.alone, step.shared * together) + 40;
-    return chunks * std::max(stage, 700.0) + ends;
+    return chunks * (std::max(chunk_steps * step.alone, (chunk_steps * step.shared + filling) * together) + 240) +
+           storing;
   };
   const double slots = static_cast<double>(target.multiprocessors) * resident;
   const double whole_waves = std::floor(blocks / slots);

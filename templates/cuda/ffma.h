@@ -39,6 +39,10 @@ class Ffma {
   static constexpr int weight_vector = gcd(inner_rows, 16 / sizeof(T));  // elements of one copy
   static constexpr int row_vectors = tile.tile_rows() / weight_vector;
   static constexpr FfmaWeights packed = {tile.order};
+  // Whether every block has all its rows, and every stage all its steps.
+  static constexpr bool all_rows =
+      packed.inner(layer) % inner_rows == 0 && packed.outer(layer) % (tile.tile_rows() / inner_rows) == 0;
+  static constexpr bool all_steps = layer.in_channels % channel_block == 0 && taps % tap_block == 0;
 
   static_assert(threads % 32 == 0 && threads <= 1024);
   static_assert(tap_block == taps || (tap_block % 4 == 0 && channel_block == 1));
@@ -70,20 +74,22 @@ class Ffma {
     T sums[rows][columns];
     start(sums);
     X held[max(held_inputs, 1)];
+    Positions positions = positions_of(0);
     copy_weights(0);
-    fetch_inputs(0, held);
-    put_inputs(0, held);
+    fetch_inputs(0, positions, held);
+    put_inputs(0, positions, held);
 #pragma unroll 1
     for (int chunk = 0; chunk < chunks; ++chunk) {
       wait_copies<0>();
       __syncthreads();  // this stage is whole, and nobody reads the other one any more
       const bool more = chunk + 1 < chunks;
       if (more) {
+        if constexpr (tap_chunks > 1) positions = positions_of(chunk + 1);
         copy_weights(chunk + 1);
-        fetch_inputs(chunk + 1, held);
+        fetch_inputs(chunk + 1, positions, held);
       }
       multiply(chunk, sums);
-      if (more) put_inputs(chunk + 1, held);
+      if (more) put_inputs(chunk + 1, positions, held);
     }
     store(sums);
   }
@@ -110,24 +116,19 @@ class Ffma {
     return left < channel_block ? left : channel_block;
   }
 
+  /// A thread copies every threads-th piece. Where these all have the same rows, only the step differs, by a constant.
   __device__ __forceinline__ void copy_weights(int chunk) const {
-    constexpr int steps = channel_block * tap_block, pieces = steps * row_vectors;
+    constexpr int pieces = channel_block * tap_block * row_vectors, rounds = ceil_div(pieces, threads);
+    constexpr bool same_rows = threads % row_vectors == 0;
     const int thread = threadIdx.x;
     const Index first_step = Index{first_input_channel(chunk)} * taps + first_tap(chunk);
     T* to = weights_of(chunk);
-    if constexpr (threads % row_vectors == 0) {  // a thread copies the same rows of every so many steps
-      const int row = thread % row_vectors * weight_vector;
-      const T* from = source_of_row(row) + first_step * packed.rows(layer);
-#pragma unroll 4
-      for (int piece = thread; piece < pieces; piece += threads)
-        copy_piece(to + piece * weight_vector, from, row, first_step, piece / row_vectors);
-    } else {
-#pragma unroll 2
-      for (int piece = thread; piece < pieces; piece += threads) {
-        const int row = piece % row_vectors * weight_vector;
-        const T* from = source_of_row(row) + first_step * packed.rows(layer);
-        copy_piece(to + piece * weight_vector, from, row, first_step, piece / row_vectors);
-      }
+#pragma unroll 8
+    for (int n = 0; n < rounds; ++n) {
+      const int piece = thread + n * threads;
+      const int row = (same_rows ? thread : piece) % row_vectors * weight_vector;
+      const int step = same_rows ? thread / row_vectors + n * (threads / row_vectors) : piece / row_vectors;
+      if (pieces % threads == 0 || piece < pieces) copy_piece(to + piece * weight_vector, row, first_step, step);
     }
     commit_copies();
   }
@@ -137,14 +138,14 @@ class Ffma {
   __device__ __forceinline__ int inner_row(int row) const {
     return (tile.order == Rows::channels ? place.channel : place.phase) + row % inner_rows;
   }
-  __device__ __forceinline__ const T* source_of_row(int row) const {
-    return static_cast<const T*>(arguments.weights) + place.group * packed.group_elements(layer) +
-           outer_row(row) * packed.inner(layer) + inner_row(row);
-  }
-  __device__ __forceinline__ void copy_piece(T* to, const T* from, int row, Index first_step, int step) const {
-    const bool exists = outer_row(row) < packed.outer(layer) && inner_row(row) < packed.inner(layer) &&
-                        step < layer.in_channels * taps - first_step;
-    copy_async<weight_vector * sizeof(T)>(to, exists ? from + step * packed.rows(layer) : arguments.weights, exists);
+  __device__ __forceinline__ void copy_piece(T* to, int row, Index first_step, int step) const {
+    const T* from = static_cast<const T*>(arguments.weights) + place.group * packed.group_elements(layer) +
+                    outer_row(row) * packed.inner(layer) + inner_row(row) + first_step * packed.rows(layer) +
+                    step * packed.rows(layer);
+    const bool has_row = all_rows || (outer_row(row) < packed.outer(layer) && inner_row(row) < packed.inner(layer));
+    const bool has_step = all_steps || step < layer.in_channels * taps - first_step;
+    const bool exists = has_row && has_step;
+    copy_async<weight_vector * sizeof(T)>(to, exists ? from : arguments.weights, exists);
   }
 
   // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p.
@@ -153,18 +154,20 @@ class Ffma {
   }
   /// The positions that lie in x.
   struct Positions {
-    int begin, end, channels;
-    __device__ __forceinline__ bool have(int channel, int position) const {
-      return channel < channels && position >= begin && position < end;
-    }
+    int begin, end;
+    __device__ __forceinline__ bool have(int position) const { return position >= begin && position < end; }
   };
   __device__ __forceinline__ Positions positions_of(int chunk) const {
     const Index first = first_input(chunk);
-    return {clamped(-first, input_pitch), clamped(arguments.input_length - first, input_pitch), channels_of(chunk)};
+    return {clamped(-first, input_pitch), clamped(arguments.input_length - first, input_pitch)};
   }
-  __device__ __forceinline__ void fetch_inputs(int chunk, X (&held)[max(held_inputs, 1)]) const {
+  static __device__ __forceinline__ bool has_channel(int chunk, int channel) {
+    constexpr bool teams_have_all = layer.in_channels % channel_block == 0 && channel_block % fetch_teams == 0;
+    return teams_have_all || channel < channels_of(chunk);
+  }
+  __device__ __forceinline__ void fetch_inputs(int chunk, const Positions& positions,
+                                               X (&held)[max(held_inputs, 1)]) const {
     if constexpr (held_inputs == 0) return;
-    const Positions positions = positions_of(chunk);
     const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
     const Index first =
         (place.input_row + first_input_channel(chunk) + team) * arguments.input_pitch + first_input(chunk) + lane;
@@ -172,13 +175,13 @@ class Ffma {
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
       const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
-      const bool has = positions.have(row + team, place + lane);
+      const bool has = has_channel(chunk, row + team) && positions.have(place + lane);
       held[n] = has ? x[first + row * arguments.input_pitch + place] : X{0};
     }
   }
-  __device__ __forceinline__ void put_inputs(int chunk, const X (&held)[max(held_inputs, 1)]) const {
+  __device__ __forceinline__ void put_inputs(int chunk, const Positions& positions,
+                                             const X (&held)[max(held_inputs, 1)]) const {
     if constexpr (held_inputs == 0) return;
-    const Positions positions = positions_of(chunk);
     const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
     T* to = inputs_of(chunk) + team * input_pitch + lane;
 #pragma unroll
@@ -186,8 +189,9 @@ class Ffma {
       const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
       T value = activated<layer.prologue>(widened<layer.element>(held[n]));
       if constexpr (!keeps_zero(layer.prologue))
-        if (!positions.have(row + team, place + lane)) value = T{0};
-      if (row + team < channel_block && place + lane < input_pitch) to[row * input_pitch + place] = value;
+        if (!has_channel(chunk, row + team) || !positions.have(place + lane)) value = T{0};
+      if ((channel_block % fetch_teams == 0 || row + team < channel_block) && place + lane < input_pitch)
+        to[row * input_pitch + place] = value;
     }
   }
 

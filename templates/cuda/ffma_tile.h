@@ -51,8 +51,9 @@ struct FfmaTile {
   }
   /// Channels of one round of the reduction's loop: operands of the next are loaded while the first are multiplied.
   UNSTRIDE_HOST_DEVICE constexpr int unrolled_channels(const Layer& layer) const {
-    const Index taps = layer.polyphase().max_taps();
-    return taps > 4 ? 1 : unroll_factor(min(8, 127 / (taps * rows * 4 * column_groups)));
+    const Index taps = layer.polyphase().max_taps(), products = taps * rows * 4 * column_groups;
+    if (taps > 4) return 1;
+    return unroll_factor(max(min(256 / products, products < 16 ? 8 : 4), 2));
   }
   /// Elements of the arithmetic.
   UNSTRIDE_HOST_DEVICE constexpr Index input_pitch(const Layer& layer) const { return columns() + halo(layer); }
