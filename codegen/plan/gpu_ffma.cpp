@@ -194,8 +194,8 @@ StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
   const double warps = tile.threads() / 32.0, multiplications = tile.rows * 4.0 * tile.column_groups;
   const double rate =
       (doubles ? problem.target.float64_per_cycle : problem.target.float32_per_cycle) / 32.0;  // warps a cycle
-  // Three of four cycles multiply, also without a load or a barrier beside them: operands in the same bank of registers,
-  // it seems. A word of each lane takes shared memory nearly a cycle, also where lanes read the same.
+  // Three of four cycles multiply, also without a barrier or a copy beside them: operands in one bank of registers, it
+  // seems. A word of each lane takes shared memory nearly a cycle, also where lanes read the same.
   const double multiplying = 1.35 * multiplications / rate;
   const double spread = tile.shares_input(problem.layer) ? 1 : 8;  // the slow way to read inputs
   const double busy = warps * std::max(multiplying, spread * 0.85 * words_of_step(problem, tile));
