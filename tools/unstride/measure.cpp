@@ -45,8 +45,14 @@ Timing measure_timed(const std::function<double()>& work, std::optional<std::int
     if (runs) return std::ssize(times) >= *runs;
     return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
   };
+  // Of runs that take longer than that themselves, each is at another place: those of very long work are only three.
+  const auto enough_here = [&] {
+    const std::int64_t here = std::ssize(times) - left_at_run;
+    const double here_ms = total_ms - left_at_ms;
+    return here_ms >= place_ms && (here >= fewest_runs || here_ms >= static_cast<double>(here) * place_ms);
+  };
   while (!enough()) {
-    if (elsewhere && std::ssize(times) >= left_at_run + fewest_runs && total_ms >= left_at_ms + place_ms) {
+    if (elsewhere && enough_here()) {
       elsewhere();
       work();
       left_at_ms = total_ms;

@@ -15,7 +15,8 @@ struct Timing {
 
 /// Runs the work once untimed, then `runs` times. Without a number it repeats for 0.2 s, and at least three times, so
 /// that the median rests on many runs of short work and long work does not take for ever. Every 12 ms, and after three
-/// runs at least, calls `elsewhere`, if there is one, to move what the work is on, and runs it once untimed again.
+/// runs at least unless one takes as long, calls `elsewhere`, if there is one, to move what the work is on, and runs
+/// it once untimed again.
 Timing measure(const std::function<void()>& work, std::optional<std::int64_t> runs,
                const std::function<void()>& elsewhere);
 
