@@ -188,7 +188,7 @@ double words_of_step(const GpuProblem& problem, const FfmaTile& tile) {
   return words * (tile.rows + tile.column_groups * (4 + before) / taps);
 }
 
-// Fitted, as is predict, to an H200: 374 tiles in eight calls.
+// Fitted, as is predict, to an H200: 374 tiles in nine calls.
 StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
   const bool doubles = problem.accumulator_bytes() == 8;
   const double warps = tile.threads() / 32.0, multiplications = tile.rows * 4.0 * tile.column_groups;
