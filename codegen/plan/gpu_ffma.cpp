@@ -227,7 +227,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double filling = 3.2 * tile.threads() / 32 * held_inputs(problem, tile);
   const auto block_cycles = [&](double together) {
     return chunks * (std::max(chunk_steps * step.alone, (chunk_steps * step.shared + filling) * together) + 240) +
-           storing;
+           storing + 7 * outputs / 32 * together;
   };
   const double slots = static_cast<double>(target.multiprocessors) * resident;
   const double whole_waves = std::floor(blocks / slots);
@@ -254,7 +254,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const auto fourth_power = [](double value) { return value * value * value * value; };
   const double microseconds =
       std::sqrt(std::sqrt(fourth_power(computing) + fourth_power(reading) + fourth_power(streaming)));
-  return 2.0 + microseconds;
+  return 1.6 + microseconds;
 }
 
 std::string weight_layout(const GpuProblem&, const GpuTile& tile) {

@@ -6,7 +6,6 @@
 #include <array>
 #include <limits>
 #include <map>
-#include <optional>
 
 namespace unstride::plan {
 
@@ -16,21 +15,28 @@ namespace {
 struct Call {
   std::int64_t batch, columns;
 };
-constexpr std::array calls = {Call{1, 2},   Call{1, 9},    Call{1, 33},    Call{1, 129},
-                              Call{1, 513}, Call{1, 2049}, Call{1, 8193},  Call{1, 65537},
-                              Call{16, 33}, Call{16, 513}, Call{16, 4097}, Call{16, 131073}};
+constexpr std::array calls = {Call{1, 2},     Call{1, 9},   Call{1, 33},   Call{1, 65},    Call{1, 129},
+                              Call{1, 257},   Call{1, 513}, Call{1, 1025}, Call{1, 2049},  Call{1, 8193},
+                              Call{1, 65537}, Call{16, 33}, Call{16, 513}, Call{16, 4097}, Call{16, 131073}};
 
-// A variant is worth its code where it is predicted to save so much of some call's time. Each takes the compiler some
-// 150 ms.
-constexpr double worthwhile = 0.85;
-constexpr std::size_t most_variants = 3;
+// A variant is worth its code, which takes the compiler some 150 ms, where it lowers the cost by this factor.
+constexpr double worthwhile = 0.95;
+constexpr std::size_t most_variants = 4;
 
-using Times = std::array<double, calls.size()>;  // of one tile
+using Times = std::array<double, calls.size()>;  // of one tile, or of the fastest of several
 
-double sum_of_ratios(const Times& times, const Times& least) {
+constexpr Times never = [] {
+  Times times{};
+  times.fill(std::numeric_limits<double>::infinity());
+  return times;
+}();
+
+// The mean over all calls of what each takes in units of the least time, squared: one slow call matters more than
+// several that are a little slower.
+double cost(const Times& times, const Times& least) {
   double sum = 0;
-  for (std::size_t i = 0; i < calls.size(); ++i) sum += times[i] / least[i];
-  return sum;
+  for (std::size_t i = 0; i < calls.size(); ++i) sum += times[i] / least[i] * (times[i] / least[i]);
+  return sum / calls.size();
 }
 
 Times least_of(const Times& a, const Times& b) {
@@ -39,44 +45,59 @@ Times least_of(const Times& a, const Times& b) {
   return result;
 }
 
-// Greedy: the tile that is best for the largest call, then the one that helps most beside those taken. All must read
-// the same packed weights.
-struct Selection {
-  GpuPlan plan;
-  double cost = 0;  ///< the mean over all calls of what it takes in units of the least time
+// Tiles that read the same packed weights.
+struct Family {
+  std::vector<GpuTile> tiles;
+  std::vector<Times> times;
 };
 
-Selection select(std::span<const GpuTile> tiles, std::span<const Times> times, const Times& least) {
-  Selection result;
-  Times taken;
-  taken.fill(std::numeric_limits<double>::infinity());
-  while (result.plan.tiles.size() < most_variants) {
-    std::size_t best = 0;
-    double best_sum = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < tiles.size(); ++i) {
-      const bool first = result.plan.tiles.empty();
-      const double sum = first ? times[i].back() : sum_of_ratios(least_of(taken, times[i]), least);
-      if (sum < best_sum) best = i, best_sum = sum;
+// What is best to have beside tiles that take these times.
+std::size_t best_beside(const Times& taken, const Family& family, const Times& least) {
+  std::vector<double> costs;
+  for (const Times& times : family.times) costs.push_back(cost(least_of(taken, times), least));
+  return static_cast<std::size_t>(std::ranges::min_element(costs) - costs.begin());
+}
+
+// Tiles of a family, by their places there.
+struct Selection {
+  std::vector<std::size_t> places;
+  double cost = std::numeric_limits<double>::infinity();
+};
+
+// Each tile in turn gives way to what is best beside the others, until all are.
+void exchange(const Family& family, const Times& least, Selection& selection) {
+  for (bool better = true; better;) {
+    better = false;
+    for (std::size_t& place : selection.places) {
+      Times others = never;
+      for (const std::size_t& other : selection.places)
+        if (&other != &place) others = least_of(others, family.times[other]);
+      const std::size_t best = best_beside(others, family, least);
+      const double lower = cost(least_of(others, family.times[best]), least);
+      if (lower >= selection.cost) continue;
+      place = best, selection.cost = lower, better = true;
     }
-    const Times with = least_of(taken, times[best]);
-    bool helps = result.plan.tiles.empty();
-    for (std::size_t i = 0; i < calls.size(); ++i) helps = helps || with[i] < worthwhile * taken[i];
-    if (!helps) break;
-    result.plan.tiles.push_back(tiles[best]);
-    taken = with;
   }
-  result.cost = sum_of_ratios(taken, least) / static_cast<double>(calls.size());
+}
+
+Selection select(const Family& family, const Times& least) {
+  Selection result;
+  while (result.places.size() < most_variants) {
+    Times taken = never;
+    for (const std::size_t place : result.places) taken = least_of(taken, family.times[place]);
+    Selection more = result;
+    more.places.push_back(best_beside(taken, family, least));
+    more.cost = cost(least_of(taken, family.times[more.places.back()]), least);
+    exchange(family, least, more);
+    if (!(more.cost < worthwhile * result.cost)) break;
+    result = more;
+  }
   return result;
 }
 
 GpuPlan cheapest(const GpuProblem& problem, std::span<const GpuCandidate> candidates) {
-  struct Family {
-    std::vector<GpuTile> tiles;
-    std::vector<Times> times;
-  };
   std::map<std::string, Family> families;  // by what packed weights they read
-  Times least;
-  least.fill(std::numeric_limits<double>::infinity());
+  Times least = never;
   for (const GpuCandidate& candidate : candidates) {
     const GpuStrategy& strategy = strategy_of(candidate.tile);
     Times times;
@@ -87,12 +108,15 @@ GpuPlan cheapest(const GpuProblem& problem, std::span<const GpuCandidate> candid
     family.tiles.push_back(candidate.tile);
     family.times.push_back(times);
   }
-  std::optional<Selection> best;
+  const Family* best_family = nullptr;
+  Selection best;
   for (const auto& [layout, family] : families) {
-    Selection selection = select(family.tiles, family.times, least);
-    if (!best || selection.cost < best->cost) best = std::move(selection);
+    const Selection selection = select(family, least);
+    if (best_family == nullptr || selection.cost < best.cost) best_family = &family, best = selection;
   }
-  return best->plan;
+  GpuPlan plan;
+  for (const std::size_t place : best.places) plan.tiles.push_back(best_family->tiles[place]);
+  return plan;
 }
 
 void require_legal(const GpuProblem& problem, const GpuTile& tile) {
