@@ -188,7 +188,7 @@ double words_of_step(const GpuProblem& problem, const FfmaTile& tile) {
   return words * (tile.rows + tile.column_groups * (4 + before) / taps);
 }
 
-// Fitted, as is predict, to an H200: 374 tiles in eight calls.
+// Fitted, as is predict, to an H200: 374 tiles in nine calls.
 StepCycles step_cycles(const GpuProblem& problem, const FfmaTile& tile) {
   const bool doubles = problem.accumulator_bytes() == 8;
   const double warps = tile.threads() / 32.0, multiplications = tile.rows * 4.0 * tile.column_groups;
@@ -224,7 +224,7 @@ double predict(const GpuProblem& problem, const GpuTile& any, std::int64_t batch
   const double chunks = steps / chunk_steps;
   // A stage is filled while the one before is multiplied; its inputs pass through registers. Its barrier, and what is
   // computed once for all of it, come on top.
-  const double filling = 3.2 * (tile.threads() / 32) * held_inputs(problem, tile);
+  const double filling = 3.2 * tile.threads() / 32 * held_inputs(problem, tile);
   const auto block_cycles = [&](double together) {
     return chunks * (std::max(chunk_steps * step.alone, (chunk_steps * step.shared + filling) * together) + 240) +
            storing;

@@ -66,4 +66,15 @@ struct BlockPlace {
   }
 };
 
+/// Which of the neighbouring inputs that a block reads lie in x.
+struct Inside {
+  int begin, end;  ///< positions among them
+
+  /// Of `count` inputs from `first` on, where x has `length`.
+  static UNSTRIDE_HOST_DEVICE constexpr Inside of(Index first, Index length, int count) {
+    return {clamped(-first, count), clamped(length - first, count)};
+  }
+  UNSTRIDE_HOST_DEVICE constexpr bool operator()(int position) const { return position >= begin && position < end; }
+};
+
 }  // namespace unstride::gpu

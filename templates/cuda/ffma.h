@@ -74,22 +74,22 @@ class Ffma {
     T sums[rows][columns];
     start(sums);
     X held[max(held_inputs, 1)];
-    Positions positions = positions_of(0);
+    Inside inside = inside_of(0);
     copy_weights(0);
-    fetch_inputs(0, positions, held);
-    put_inputs(0, positions, held);
+    fetch_inputs(0, inside, held);
+    put_inputs(0, inside, held);
 #pragma unroll 1
     for (int chunk = 0; chunk < chunks; ++chunk) {
       wait_copies<0>();
       __syncthreads();  // this stage is whole, and nobody reads the other one any more
       const bool more = chunk + 1 < chunks;
       if (more) {
-        if constexpr (tap_chunks > 1) positions = positions_of(chunk + 1);
+        if constexpr (tap_chunks > 1) inside = inside_of(chunk + 1);
         copy_weights(chunk + 1);
-        fetch_inputs(chunk + 1, positions, held);
+        fetch_inputs(chunk + 1, inside, held);
       }
       multiply(chunk, sums);
-      if (more) put_inputs(chunk + 1, positions, held);
+      if (more) put_inputs(chunk + 1, inside, held);
     }
     store(sums);
   }
@@ -152,21 +152,14 @@ class Ffma {
   __device__ __forceinline__ Index first_input(int chunk) const {
     return place.column - halo - Index{first_tap(chunk)} * input_step;
   }
-  /// The positions that lie in x.
-  struct Positions {
-    int begin, end;
-    __device__ __forceinline__ bool have(int position) const { return position >= begin && position < end; }
-  };
-  __device__ __forceinline__ Positions positions_of(int chunk) const {
-    const Index first = first_input(chunk);
-    return {clamped(-first, input_pitch), clamped(arguments.input_length - first, input_pitch)};
+  __device__ __forceinline__ Inside inside_of(int chunk) const {
+    return Inside::of(first_input(chunk), arguments.input_length, input_pitch);
   }
   static __device__ __forceinline__ bool has_channel(int chunk, int channel) {
     constexpr bool teams_have_all = layer.in_channels % channel_block == 0 && channel_block % fetch_teams == 0;
     return teams_have_all || channel < channels_of(chunk);
   }
-  __device__ __forceinline__ void fetch_inputs(int chunk, const Positions& positions,
-                                               X (&held)[max(held_inputs, 1)]) const {
+  __device__ __forceinline__ void fetch_inputs(int chunk, const Inside& inside, X (&held)[max(held_inputs, 1)]) const {
     if constexpr (held_inputs == 0) return;
     const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
     const Index first =
@@ -175,11 +168,11 @@ class Ffma {
 #pragma unroll
     for (int n = 0; n < held_inputs; ++n) {
       const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
-      const bool has = has_channel(chunk, row + team) && positions.have(place + lane);
+      const bool has = has_channel(chunk, row + team) && inside(place + lane);
       held[n] = has ? x[first + row * arguments.input_pitch + place] : X{0};
     }
   }
-  __device__ __forceinline__ void put_inputs(int chunk, const Positions& positions,
+  __device__ __forceinline__ void put_inputs(int chunk, const Inside& inside,
                                              const X (&held)[max(held_inputs, 1)]) const {
     if constexpr (held_inputs == 0) return;
     const int lane = static_cast<int>(threadIdx.x) % fetch_lanes, team = static_cast<int>(threadIdx.x) / fetch_lanes;
@@ -189,7 +182,7 @@ class Ffma {
       const int row = n / row_fetches * fetch_teams, place = n % row_fetches * fetch_lanes;
       T value = activated<layer.prologue>(widened<layer.element>(held[n]));
       if constexpr (!keeps_zero(layer.prologue))
-        if (!has_channel(chunk, row + team) || !positions.have(place + lane)) value = T{0};
+        if (!has_channel(chunk, row + team) || !inside(place + lane)) value = T{0};
       if ((channel_block % fetch_teams == 0 || row + team < channel_block) && place + lane < input_pitch)
         to[row * input_pitch + place] = value;
     }

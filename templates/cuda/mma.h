@@ -83,12 +83,6 @@ class Mma {
   static_assert(held_words == held_rows * held_columns);
   static_assert(tile.stages >= 2 && tile.splits >= 1 && tile.splits <= chunks);
 
-  /// Which positions of a chunk's inputs lie in x.
-  struct Inside {
-    int begin, end;
-    __device__ __forceinline__ bool operator()(int position) const { return position >= begin && position < end; }
-  };
-
   const Arguments& arguments;
   unsigned* const shared = reinterpret_cast<unsigned*>(dynamic_shared());
   const Share share = Share::of_block<tile.splits>();
@@ -199,8 +193,7 @@ class Mma {
     return place.column - halo - Index{first_tap(chunk)} * input_step;
   }
   __device__ __forceinline__ Inside inside_of(int chunk) const {
-    const Index first = first_input(chunk);
-    return {clamped(-first, positions), clamped(arguments.input_length - first, positions)};
+    return Inside::of(first_input(chunk), arguments.input_length, positions);
   }
   __device__ __forceinline__ int fetch_warp() const {
     return static_cast<int>(threadIdx.x) / 32 - (has_producers ? threads / 32 : 0);

@@ -21,7 +21,7 @@ struct Mutant {
 
 constexpr const char *ffma = "templates/cuda/ffma.h", *depthwise = "templates/cuda/depthwise.h",
                      *mma = "templates/cuda/mma.h", *wgmma = "templates/cuda/wgmma.h",
-                     *interleave = "templates/cuda/interleave.h";
+                     *interleave = "templates/cuda/interleave.h", *block = "templates/cuda/block.h";
 
 // Several chunks of channels, columns and rows that do not fill their tiles, phases with and without all taps.
 const LayerSpec& deep() {
@@ -62,10 +62,10 @@ std::vector<Mutant> mutants() {
       {"ffma_WithoutTheBarrierBeforeAStageIsRead", "ffma", deep(), {ffma, "__syncthreads();  // this stage", "//"}},
       {"ffma_WithOneStageForTwo", "ffma", deep(), {ffma, "chunk % 2 * stage_elements", "0"}},
       {"ffma_WithoutTheBarriersAroundOutputs", "ffma", deep(), {ffma, "        __syncthreads();\n", ""}},
-      {"ffma_ReadingPastTheLastInput", "ffma", deep(), {ffma, " && position < end", ""}},
-      {"ffma_ReadingOneInputTooMany", "ffma", deep(), {ffma, "position < end", "position <= end"}},
-      {"ffma_ReadingBeforeTheFirstInput", "ffma", deep(), {ffma, "position >= begin && ", ""}},
-      {"ffma_ReadingOneInputTooFew", "ffma", deep(), {ffma, "position >= begin", "position > begin"}},
+      {"ffma_ReadingPastTheLastInput", "ffma", deep(), {block, " && position < end", ""}},
+      {"ffma_ReadingOneInputTooMany", "ffma", deep(), {block, "position < end", "position <= end"}},
+      {"ffma_ReadingBeforeTheFirstInput", "ffma", deep(), {block, "position >= begin && ", ""}},
+      {"ffma_ReadingOneInputTooFew", "ffma", deep(), {block, "position >= begin", "position > begin"}},
       {"ffma_ReadingChannelsPastTheLast",
        "ffma",
        deep(),
@@ -102,8 +102,8 @@ std::vector<Mutant> mutants() {
        "mma",
        fast(),
        {mma, "        sync();\n        if (slice", "        if (slice"}},
-      {"mma_ReadingPastTheLastInput", "mma", fast(), {mma, " && position < end;", ";"}},
-      {"mma_ReadingBeforeTheFirstInput", "mma", fast(), {mma, "position >= begin && ", ""}},
+      {"mma_ReadingPastTheLastInput", "mma", fast(), {block, " && position < end;", ";"}},
+      {"mma_ReadingBeforeTheFirstInput", "mma", fast(), {block, "position >= begin && ", ""}},
       {"mma_ReadingChannelsPastTheLast", "mma", fast(), {mma, "(fills_stages || channel < layer.in_channels)", "true"}},
       {"wgmma_WaitingForTheOtherPhaseOfFull",
        wgmma_tile,
@@ -132,7 +132,7 @@ std::vector<Mutant> mutants() {
        fast(),
        {wgmma, "min(tile.inner_tiles, packed.inner(layer) - first_inner)", "tile.inner_tiles"}},
       {"wgmma_FetchingAStageTooEarly", wgmma_tile, fast(), {wgmma, "fetch_inputs(chunk + 1,", "fetch_inputs(chunk,"}},
-      {"wgmma_ReadingPastTheLastInput", wgmma_tile, fast(), {mma, " && position < end;", ";"}},
+      {"wgmma_ReadingPastTheLastInput", wgmma_tile, fast(), {block, " && position < end;", ";"}},
       {"wgmma_ReadingChannelsPastTheLast",
        wgmma_tile,
        fast(),

@@ -45,7 +45,7 @@ Timing measure_timed(const std::function<double()>& work, std::optional<std::int
     if (runs) return std::ssize(times) >= *runs;
     return std::ssize(times) >= fewest_runs && total_ms >= budget_ms;
   };
-  // Of runs that take longer than that themselves, each is at another place: those of very long work are only three.
+  // Runs that take longer than place_ms are each at another place: of very long work there are only three.
   const auto enough_here = [&] {
     const std::int64_t here = std::ssize(times) - left_at_run;
     const double here_ms = total_ms - left_at_ms;
