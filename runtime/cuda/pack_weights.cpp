@@ -79,30 +79,26 @@ std::uint32_t tf32_word(float value) {
   return std::isfinite(value) ? (bits + 0x1000) & ~0x1fffu : bits;
 }
 
-// gpu::MmaWeights says which piece a weight lies in, Place where there. What a word holds: one channel in TF32, or two
-// of a 16-bit type.
-template <typename Place, typename T>
-std::vector<std::byte> pack_pieces(const Weight<T>& weight, gpu::Rows order) {
+// gpu::MmaWeights or gpu::WgmmaWeights, `packed`, says which piece a weight lies in, and where there. What a word
+// holds: one channel in TF32, or two of a 16-bit type.
+template <typename Packed, typename T>
+std::vector<std::byte> pack_pieces(const Weight<T>& weight, const Packed& packed) {
   const gpu::Layer& layer = weight.problem.layer;
   const gpu::Polyphase polyphase = layer.polyphase();
-  const gpu::MmaWeights packed{order};
-  const bool by_channels = order == gpu::Rows::channels;
+  const bool by_channels = packed.order == gpu::Rows::channels;
   std::vector<std::uint32_t> result(static_cast<std::size_t>(layer.groups * packed.group_words(layer)));
   for (std::int64_t group = 0; group < layer.groups; ++group)
     for (std::int64_t input = 0; input < layer.in_channels; ++input) {
       const std::int64_t word = input / packed.channels_per_word(layer);
-      const std::int64_t slab = word / gpu::MmaWeights::slab_words, depth = word % gpu::MmaWeights::slab_words;
+      const std::int64_t slab = word / Packed::slab_words, depth = word % Packed::slab_words;
       for (std::int64_t output = 0; output < layer.out_channels; ++output)
         for (std::int64_t element = 0; element < layer.kernel_size; ++element) {
           const std::int64_t phase = element % polyphase.tap_step(), tap = element / polyphase.tap_step();
           const std::int64_t inner = by_channels ? output : phase, outer = by_channels ? phase : output;
           const std::int64_t row_group = outer * packed.inner(layer) + inner / 8;
-          const std::int64_t piece =
-              ((group * packed.inner(layer) * packed.outer(layer) + row_group) * packed.slabs(layer) + slab) *
-                  polyphase.max_taps() +
-              tap;
-          std::uint32_t& to =
-              result[static_cast<std::size_t>(piece * gpu::MmaWeights::piece_words + Place::place(inner % 8, depth))];
+          const std::int64_t piece = packed.piece(layer, row_group, slab, tap);
+          std::uint32_t& to = result[static_cast<std::size_t>(
+              group * packed.group_words(layer) + piece * Packed::piece_words + Packed::place(inner % 8, depth))];
           const auto value = weight.at(group, input, output, element);
           if constexpr (sizeof(T) == 2)
             to |= static_cast<std::uint32_t>(T(value).bits) << 16 * (input % 2);
@@ -115,11 +111,11 @@ std::vector<std::byte> pack_pieces(const Weight<T>& weight, gpu::Rows order) {
 
 template <typename T>
 std::vector<std::byte> pack(const Weight<T>& weight, const gpu::MmaTile& tile) {
-  return pack_pieces<gpu::MmaWeights>(weight, tile.order);
+  return pack_pieces(weight, gpu::MmaWeights{tile.order});
 }
 template <typename T>
 std::vector<std::byte> pack(const Weight<T>& weight, const gpu::WgmmaTile& tile) {
-  return pack_pieces<gpu::WgmmaWeights>(weight, tile.order);
+  return pack_pieces(weight, gpu::WgmmaWeights{{tile.order}});
 }
 
 template <typename T>

@@ -156,28 +156,36 @@ class Mma {
     return chunk % tap_chunks * tap_block;
   }
 
-  /// Always makes a group of copies, an empty one past the last chunk.
+  /// Always makes a group of copies, an empty one past the last chunk. A warp copies every so many-th piece.
   __device__ __forceinline__ void copy_weights(int chunk) const {
     if (chunk < end_chunk()) {
-      const int outer = tile.order == Rows::channels ? place.phase : place.channel;
-      const int inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
-      const unsigned* from =
-          static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) + 4 * lane;
+      const int warp = static_cast<int>(threadIdx.x) / 32;
       unsigned* to = weights_of(chunk) + 4 * lane;
-      constexpr int pieces = row_groups * stage_slabs * tap_block;
-#pragma unroll 2
-      for (int piece = static_cast<int>(threadIdx.x) / 32; piece < pieces; piece += threads / 32) {
-        const int tap = first_tap(chunk) + piece % tap_block;
-        const int slab = first_slab(chunk) + piece / tap_block % stage_slabs;
-        const int row_group = piece / (tap_block * stage_slabs);
-        const int outer_row = outer + row_group / tile.inner_tiles, inner_row = inner + row_group % tile.inner_tiles;
-        const bool exists =
-            tap < taps && slab < slabs && outer_row < packed.outer(layer) && inner_row < packed.inner(layer);
-        const Index source = exists ? ((outer_row * packed.inner(layer) + inner_row) * slabs + slab) * taps + tap : 0;
-        copy_async<16>(to + piece * packed.piece_words, from + source * packed.piece_words, exists);
+      constexpr int pieces = row_groups * stage_slabs * tap_block, warps = threads / 32;
+#pragma unroll 8
+      for (int n = 0; n < ceil_div(pieces, warps); ++n) {
+        const int piece = warp + n * warps;
+        if (pieces % warps == 0 || piece < pieces) copy_piece(to + piece * packed.piece_words, chunk, piece);
       }
     }
     commit_copies();
+  }
+  __device__ __forceinline__ void copy_piece(unsigned* to, int chunk, int piece) const {
+    constexpr MmaWeights layout = packed;  // device code has no address of a static member
+    constexpr bool all_rows =
+        packed.outer(layer) % tile.outer_tiles == 0 && packed.inner(layer) % tile.inner_tiles == 0;
+    const int tap = first_tap(chunk) + piece % tap_block;
+    const int slab = first_slab(chunk) + piece / tap_block % stage_slabs;
+    const int row_group = piece / (tap_block * stage_slabs);
+    const int outer = (tile.order == Rows::channels ? place.phase : place.channel) + row_group / tile.inner_tiles;
+    const int inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8 + row_group % tile.inner_tiles;
+    const bool exists = (taps % tap_block == 0 || tap < taps) && (slabs % stage_slabs == 0 || slab < slabs) &&
+                        (all_rows || (outer < packed.outer(layer) && inner < packed.inner(layer)));
+    const Index source = exists ? layout.piece(layer, outer * packed.inner(layer) + inner, slab, tap) : 0;
+    copy_async<16>(to,
+                   static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) +
+                       4 * lane + source * packed.piece_words,
+                   exists);
   }
 
   // Position p of a chunk's inputs is input place.column - halo - first_tap*input_step + p.

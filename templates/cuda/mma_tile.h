@@ -102,11 +102,13 @@ struct MmaWeights {
   UNSTRIDE_HOST_DEVICE constexpr Index slabs(const Layer& layer) const {
     return ceil_div(layer.in_channels, slab_words * channels_per_word(layer));
   }
-  UNSTRIDE_HOST_DEVICE constexpr Index row_group_words(const Layer& layer) const {
-    return slabs(layer) * layer.polyphase().max_taps() * piece_words;
+  UNSTRIDE_HOST_DEVICE constexpr Index row_groups(const Layer& layer) const { return inner(layer) * outer(layer); }
+  /// A piece's number among those of its group.
+  UNSTRIDE_HOST_DEVICE constexpr Index piece(const Layer& layer, Index row_group, Index slab, Index tap) const {
+    return (row_group * slabs(layer) + slab) * layer.polyphase().max_taps() + tap;
   }
   UNSTRIDE_HOST_DEVICE constexpr Index group_words(const Layer& layer) const {
-    return inner(layer) * outer(layer) * row_group_words(layer);
+    return row_groups(layer) * slabs(layer) * layer.polyphase().max_taps() * piece_words;
   }
 };
 

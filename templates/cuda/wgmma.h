@@ -16,12 +16,13 @@ class Wgmma : Mma<layer, tile.products(), true> {
   using Base = Mma<layer, tile.products(), true>;
   using Operand = MmaOperand<layer>;
   using Base::arguments, Base::shared, Base::lane, Base::column_warp, Base::place;
-  using Base::first_chunk, Base::end_chunk, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step,
-      Base::packed;
+  using Base::first_chunk, Base::end_chunk, Base::slabs, Base::taps, Base::halo, Base::input_pitch, Base::input_step;
   using Base::first_slab, Base::row_groups, Base::stage_slabs;
 
+  static constexpr WgmmaWeights packed = {{tile.order}};
   static constexpr int stage_words = tile.stage_words(layer), consumers = Base::threads;
-  static constexpr int row_group_words = stage_slabs * taps * MmaWeights::piece_words;  // of a stage
+  // Of a stage's weights, [slab][row group][tap].
+  static constexpr int row_group_words = taps * WgmmaWeights::piece_words, slab_words = row_groups * row_group_words;
   static constexpr int instruction_rows = tile.instruction_rows();
 
   static_assert(layer.polyphase().max_delay() == 0, "all phases must read the same inputs");
@@ -82,25 +83,28 @@ class Wgmma : Mma<layer, tile.products(), true> {
     }
   }
 
-  /// A warp copies every fourth group of rows: its lanes issue copies one after the other, some 60 cycles each. Groups
-  /// that do not exist are left as they are: nobody reads their sums. Bytes may come before they are expected, since
-  /// the stage is full after that arrival only.
+  /// Row groups that are neighbours here and there come by one copy: the inner ones of an outer row, or all of a slab.
+  /// A warp issues every fourth copy, its lanes one after the other, some 60 cycles each. Groups that do not exist are
+  /// left as they are: nobody reads their sums. Bytes may come before they are expected, since the stage is full after
+  /// that arrival only.
   __device__ __forceinline__ void copy_weights(int chunk, int stage) const {
+    constexpr WgmmaWeights layout = packed;  // device code has no address of a static member
     constexpr int bytes = 4 * row_group_words;
+    constexpr bool whole_slabs = tile.inner_tiles == packed.inner(layer);
+    constexpr int copies = whole_slabs ? 1 : tile.outer_tiles;  // of a slab
+    static_assert(stage_slabs * copies <= 32 * warps_of_group);
     const int first_outer = tile.order == Rows::channels ? place.phase : place.channel;
     const int first_inner = (tile.order == Rows::channels ? place.channel : place.phase) / 8;
     const int outer = min(tile.outer_tiles, packed.outer(layer) - first_outer);
     const int inner = min(tile.inner_tiles, packed.inner(layer) - first_inner);
-    if (lane == 0 && Base::fetch_warp() == 0) arrive_expecting(full(stage), outer * inner * bytes);
+    if (lane == 0 && Base::fetch_warp() == 0) arrive_expecting(full(stage), stage_slabs * outer * inner * bytes);
+    const int copy = warps_of_group * lane + Base::fetch_warp(), slab = copy / copies, outer_row = copy % copies;
+    if (slab >= stage_slabs || outer_row >= outer) return;
+    const Index row_group = Index{first_outer + outer_row} * packed.inner(layer) + first_inner;
     const unsigned* from = static_cast<const unsigned*>(arguments.weights) + place.group * packed.group_words(layer) +
-                           Index{first_slab(chunk)} * (taps * MmaWeights::piece_words);
-    static_assert(row_groups <= 32 * warps_of_group);
-    const int row_group = warps_of_group * lane + Base::fetch_warp();
-    const int outer_row = row_group / tile.inner_tiles, inner_row = row_group % tile.inner_tiles;
-    if (outer_row >= outer || inner_row >= inner) return;
-    const Index row = Index{first_outer + outer_row} * packed.inner(layer) + first_inner + inner_row;
-    copy_bulk(weights_of(stage) + row_group * row_group_words, from + row * packed.row_group_words(layer), bytes,
-              full(stage));
+                           layout.piece(layer, row_group, first_slab(chunk) + slab, 0) * packed.piece_words;
+    unsigned* to = weights_of(stage) + slab * slab_words + outer_row * tile.inner_tiles * row_group_words;
+    copy_bulk(to, from, (whole_slabs ? outer : 1) * inner * bytes, full(stage));
   }
 
   __device__ __forceinline__ void consume() const {
@@ -120,7 +124,7 @@ class Wgmma : Mma<layer, tile.products(), true> {
   __device__ __forceinline__ void multiply(int stage, int slab, float (&sums)[row_groups][4]) const {
     const unsigned* inputs =
         inputs_of(stage) + (16 * slab + lane % 4) * input_pitch + halo + column_warp * 16 + lane / 4;
-    const unsigned* weights = weights_of(stage) + slab * taps * MmaWeights::piece_words;
+    const unsigned* weights = weights_of(stage) + slab * slab_words;
     unsigned a[taps][2][1][4];
 #pragma unroll
     for (int tap = 0; tap < taps; ++tap) Base::load_inputs(inputs - tap * input_step, a[tap]);
@@ -132,7 +136,7 @@ class Wgmma : Mma<layer, tile.products(), true> {
 #pragma unroll
         for (int n = 0; n < row_groups; n += instruction_rows / 8)
           multiply(sums + n, a[tap][half][0],
-                   matrix_descriptor(weights + n * row_group_words + tap * MmaWeights::piece_words +
+                   matrix_descriptor(weights + n * row_group_words + tap * WgmmaWeights::piece_words +
                                          half * 2 * WgmmaWeights::core_words,
                                      4 * WgmmaWeights::core_words, 4 * row_group_words));
     commit_products();

@@ -62,13 +62,17 @@ struct WgmmaTile {
   }
 };
 
-/// wgmma's packed weights: those of mma, except for the order within a piece: four core matrices of wgmma, one after
-/// the other along the reduction, each of eight rows by four words.
-struct WgmmaWeights {
+/// wgmma's packed weights: those of mma but for two orders. Pieces lie as [group][slab][row group][tap], so that a
+/// stage's neighbouring row groups come by one copy. In a piece are four core matrices of wgmma, one after the other
+/// along the reduction, each of eight rows by four words.
+struct WgmmaWeights : MmaWeights {
   static constexpr Index core_words = 32;
 
   UNSTRIDE_HOST_DEVICE static constexpr Index place(Index row, Index depth) {
     return depth / 4 * core_words + row * 4 + depth % 4;
+  }
+  UNSTRIDE_HOST_DEVICE constexpr Index piece(const Layer& layer, Index row_group, Index slab, Index tap) const {
+    return (slab * row_groups(layer) + row_group) * layer.polyphase().max_taps() + tap;
   }
 };
 

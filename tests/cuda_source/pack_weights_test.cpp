@@ -66,7 +66,8 @@ TEST(PackWeights, FfmaHasEachWeightAtItsGroupChannelTapAndRow) {
     }
 }
 
-// Core matrices: eight rows by 16 bytes of input channels, side by side along the channels; the rest are zeros.
+// Core matrices: eight rows by 16 bytes of input channels, side by side along the channels, all rows of 32 channels
+// before those of the next; the rest are zeros.
 TEST(PackWeights, WgmmaHasEachWeightInItsCoreMatrix) {
   LayerSpec spec = layer(40, 10, 1, 5, 2, 1);
   spec.dtype = DType::bfloat16;
@@ -83,7 +84,7 @@ TEST(PackWeights, WgmmaHasEachWeightInItsCoreMatrix) {
     for (std::size_t co = 0; co < 10; ++co)
       for (std::size_t j = 0; j < 5; ++j) {
         const std::size_t row_group = j % phases * inner + co / 8;
-        const std::size_t at = ((row_group * slabs + ci / 32) * taps + j / phases) * piece;
+        const std::size_t at = ((ci / 32 * phases * inner + row_group) * taps + j / phases) * piece;
         expected[at + ci % 32 / 8 * core + co % 8 * 8 + ci % 8] = weight[(ci * 10 + co) * 5 + j].bits;
       }
   EXPECT_EQ(packed, expected);
