@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -89,6 +91,31 @@ TEST(GpuPlanner, EveryTileOfAPlanRunsSomeCall) {
       used.insert(index);
     }
   EXPECT_EQ(used.size(), plan.tiles.size());
+}
+
+// Sizes of calls that the planner does not look at.
+TEST(GpuPlanner, CallsOfAnySizeHaveATileThatIsNearlyTheFastest) {
+  double sum = 0;
+  int calls = 0;
+  for (const Math math : {Math::strict, Math::fast}) {
+    LayerSpec spec = layer(512, 256, 16, 8);
+    spec.math = math;
+    const GpuProblem problem(spec, hopper());
+    const GpuPlanChoice choice = choose_gpu_plan(problem);
+    for (const std::int64_t batch : {1, 16})
+      for (std::int64_t columns = 3; columns < 100'000; columns = columns * 3 / 2) {
+        const auto predicted = [&](const GpuTile& tile) {
+          return strategy_of(tile).predict(problem, tile, batch, columns);
+        };
+        double least = std::numeric_limits<double>::infinity();
+        for (const GpuCandidate& candidate : choice.candidates) least = std::min(least, predicted(candidate.tile));
+        const double ratio = predicted(choice.plan.tiles[variant_for(problem, choice.plan, batch, columns)]) / least;
+        EXPECT_LT(ratio, 2) << to_json(spec) << ", " << batch << " x " << columns;
+        sum += std::log(ratio);
+        ++calls;
+      }
+  }
+  EXPECT_LT(std::exp(sum / calls), 1.07);
 }
 
 TEST(GpuPlanner, WhatWasMeasuredDecidesItsCallsByBatchTimesColumns) {
