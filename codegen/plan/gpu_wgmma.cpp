@@ -25,11 +25,14 @@ std::int64_t taps(const GpuProblem& problem) {
   return problem.layer.polyphase().max_taps();
 }
 
-// What a thread that multiplies needs: sums, fragments of all taps, addresses; the sums of other blocks that it adds.
-// What one that fetches does: inputs on their way.
+// What a thread that multiplies needs: sums, fragments of all taps, addresses; later, where blocks share a reduction,
+// those of another block beside its sums, all of which the compiler asks for at once.
 int multiplying_registers(const GpuProblem& problem, const WgmmaTile& tile) {
-  return 4 * tile.products().row_groups() + 8 * static_cast<int>(taps(problem)) + 40 + (tile.splits > 1 ? 24 : 0);
+  const int sums = 4 * tile.products().row_groups();
+  const int multiplying = sums + 8 * static_cast<int>(taps(problem)) + 40;
+  return tile.splits == 1 ? multiplying : std::max(multiplying + 24, 2 * sums + 30);
 }
+// What one that fetches does: inputs on their way.
 int fetching_registers(const GpuProblem& problem, const WgmmaTile& tile) {
   const auto held = tile.products().held_words(problem.layer, gpu::warps_of_group);
   return static_cast<int>(held * MmaWeights{}.channels_per_word(problem.layer)) + 40;
