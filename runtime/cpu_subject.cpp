@@ -48,9 +48,9 @@ void fill_random(T* values, std::int64_t count) {
     values[i] = T(static_cast<float>(static_cast<double>(random() >> 40) * 0x1p-23 - 1));
 }
 
-// Inputs and outputs lie in a place of their own for each sample, on other pages and another line of them: which lines
-// of weights, panels and arrays get into each other's way is chance, worth some percent, and stays the same for a whole
-// process.
+// Inputs and outputs lie in a place of their own for each sample, on other pages and another line of them, and panels
+// in one of several: which lines of weights, panels and arrays get into each other's way is chance, worth some percent,
+// and stays the same for a whole process.
 constexpr std::size_t cache_line = 64, room = std::size_t{1} << 20;
 // Odd numbers of lines, so that each place comes once before any comes again, near two fractions of the room whose
 // multiples spread evenly.
@@ -157,7 +157,8 @@ class CpuSubject final : public tuning::Subject {
                 .x_pitch = work_.length,
                 .y_pitch = work_.output_length,
                 .threads = threads_.threads(),
-                .executor = &threads_});
+                .executor = &threads_,
+                .scratch_place = sample % cpu::scratch_places});
   }
 
   // The bits of the first that is checked, which is the default; under fast math what is within its bound.

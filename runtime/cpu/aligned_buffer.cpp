@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <array>
+
 namespace unstride::cpu {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 // Of x86-64.
 constexpr std::int64_t huge_page_bytes = 2 << 20;
 
-thread_local AlignedBuffer scratch;
+thread_local std::array<AlignedBuffer, scratch_places> scratches;
 
 }  // namespace
 
@@ -22,7 +24,8 @@ AlignedBuffer::AlignedBuffer(std::int64_t bytes) : bytes_(bytes) {
   if (huge) madvise(memory_.get(), static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
 }
 
-void* thread_scratch(std::int64_t bytes) {
+void* thread_scratch(std::int64_t bytes, std::size_t place) {
+  AlignedBuffer& scratch = scratches[place];
   if (scratch.size() < bytes) {
     AlignedBuffer().swap(scratch);  // free first: the old contents are of no use
     AlignedBuffer(bytes).swap(scratch);

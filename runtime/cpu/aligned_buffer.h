@@ -31,7 +31,12 @@ class AlignedBuffer {
   std::int64_t bytes_ = 0;
 };
 
-/// This thread's scratch memory, at least so large. It grows and is kept until the thread ends.
-void* thread_scratch(std::int64_t bytes);
+/// A thread has so many scratch memories, of which a call uses one. The others are for measurements: which of its pages
+/// share lines of the second-level cache is chance.
+inline constexpr std::size_t scratch_places = 8;
+
+/// This thread's scratch memory at a place below scratch_places, at least so large. It grows and is kept until the
+/// thread ends.
+void* thread_scratch(std::int64_t bytes, std::size_t place);
 
 }  // namespace unstride::cpu

@@ -28,11 +28,13 @@ class DefaultFloatingPointMode {
 // size, so that a thread finds in its caches what it read and wrote before. Who is done helps the others.
 class Call {
  public:
-  Call(KernelFunction function, const KernelArguments& arguments, const Schedule& schedule, std::int64_t scratch_bytes)
+  Call(KernelFunction function, const KernelArguments& arguments, const Schedule& schedule, std::int64_t scratch_bytes,
+       std::size_t scratch_place)
       : function_(function),
         arguments_(arguments),
         grain_(schedule.grain),
         scratch_bytes_(scratch_bytes),
+        scratch_place_(scratch_place),
         share_count_(std::min(schedule.threads, most_shares)) {
     std::int64_t begin = 0;
     for (int i = 0; i < share_count_; ++i) {
@@ -45,7 +47,7 @@ class Call {
     const DefaultFloatingPointMode mode;
     void* scratch = nullptr;
     try {
-      scratch = thread_scratch(scratch_bytes_);
+      scratch = thread_scratch(scratch_bytes_, scratch_place_);
     } catch (const std::bad_alloc&) {  // a task must not throw: the caller does, once all have returned
       out_of_memory_ = true;
       return;
@@ -71,6 +73,7 @@ class Call {
   const KernelArguments& arguments_;
   std::int64_t grain_;
   std::int64_t scratch_bytes_;
+  std::size_t scratch_place_;
   int share_count_;
   std::atomic<bool> out_of_memory_ = false;
   Share shares_[most_shares];
@@ -119,7 +122,7 @@ void CpuKernel::run(const RunArguments& run) const {
 
   const Schedule schedule = cpu::schedule(problem_, plan_.variants[index].plan, variant.geometry, variant.cost,
                                           run.batch, run.threads, arguments);
-  Call call(code_->functions[index], arguments, schedule, variant.geometry.scratch_bytes);
+  Call call(code_->functions[index], arguments, schedule, variant.geometry.scratch_bytes, run.scratch_place);
   if (schedule.threads == 1) {
     call.work(0);
   } else {

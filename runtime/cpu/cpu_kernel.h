@@ -28,6 +28,7 @@ struct RunArguments {
   std::int64_t x_pitch = 0, y_pitch = 0;
   int threads = 1;
   Executor* executor = nullptr;
+  std::size_t scratch_place = 0;  ///< of thread_scratch
 };
 
 class CpuKernel {
