@@ -51,44 +51,37 @@ struct Family {
   std::vector<Times> times;
 };
 
-// What is best to have beside tiles that take these times.
-std::size_t best_beside(const Times& taken, const Family& family, const Times& least) {
-  std::vector<double> costs;
-  for (const Times& times : family.times) costs.push_back(cost(least_of(taken, times), least));
-  return static_cast<std::size_t>(std::ranges::min_element(costs) - costs.begin());
-}
-
 // Tiles of a family, by their places there.
 struct Selection {
   std::vector<std::size_t> places;
   double cost = std::numeric_limits<double>::infinity();
 };
 
-// Each tile in turn gives way to what is best beside the others, until all are.
-void exchange(const Family& family, const Times& least, Selection& selection) {
-  for (bool better = true; better;) {
-    better = false;
-    for (std::size_t& place : selection.places) {
-      Times others = never;
-      for (const std::size_t& other : selection.places)
-        if (&other != &place) others = least_of(others, family.times[other]);
-      const std::size_t best = best_beside(others, family, least);
-      const double lower = cost(least_of(others, family.times[best]), least);
-      if (lower >= selection.cost) continue;
-      place = best, selection.cost = lower, better = true;
-    }
-  }
+// Gives one of the selection's places to the tile that is best beside the others. Whether that lowers the cost; else
+// all stays as it is.
+bool exchange(const Family& family, const Times& least, Selection& selection, std::size_t& place) {
+  Times others = never;
+  for (const std::size_t& other : selection.places)
+    if (&other != &place) others = least_of(others, family.times[other]);
+  std::vector<double> costs;
+  for (const Times& times : family.times) costs.push_back(cost(least_of(others, times), least));
+  const auto best = std::ranges::min_element(costs);
+  if (*best >= selection.cost) return false;
+  place = static_cast<std::size_t>(best - costs.begin());
+  selection.cost = *best;
+  return true;
 }
 
+// One tile more, then each in turn, until all are best beside the others.
 Selection select(const Family& family, const Times& least) {
   Selection result;
   while (result.places.size() < most_variants) {
-    Times taken = never;
-    for (const std::size_t place : result.places) taken = least_of(taken, family.times[place]);
-    Selection more = result;
-    more.places.push_back(best_beside(taken, family, least));
-    more.cost = cost(least_of(taken, family.times[more.places.back()]), least);
-    exchange(family, least, more);
+    Selection more{.places = result.places};
+    bool better = exchange(family, least, more, more.places.emplace_back());
+    while (better) {
+      better = false;
+      for (std::size_t& place : more.places) better |= exchange(family, least, more, place);
+    }
     if (!(more.cost < worthwhile * result.cost)) break;
     result = more;
   }

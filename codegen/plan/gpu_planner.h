@@ -22,8 +22,8 @@ struct GpuPlanChoice {
 /// The length that candidates are listed for.
 inline constexpr std::int64_t nominal_gpu_columns = 4096;
 
-/// A tile for large calls, and others for smaller ones where they are predicted to be faster by enough to be worth
-/// their code. wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when
+/// A few tiles, one of which is predicted to be nearly the fastest for a call of any size; no more than are worth their
+/// code. wanted: empty, the name of a strategy, or a whole plan as to_string writes it. Throws ArgumentError when
 /// no plan of that kind can be compiled for the layer and target.
 GpuPlanChoice choose_gpu_plan(const GpuProblem& problem, std::string_view wanted = {});
 
