@@ -50,7 +50,7 @@ void fill_random(T* values, std::int64_t count) {
 
 // Inputs and outputs lie in a place of their own for each sample, on other pages and another line of them, and panels
 // in one of several: which lines of weights, panels and arrays get into each other's way is chance, worth some percent,
-// and stays the same for a whole process.
+// and stays the same for a whole process. (Panels on huge pages, with sums of blocks of channels, have no such chance.)
 constexpr std::size_t cache_line = 64, room = std::size_t{1} << 20;
 // Odd numbers of lines, so that each place comes once before any comes again, near two fractions of the room whose
 // multiples spread evenly.
@@ -161,6 +161,12 @@ class CpuSubject final : public tuning::Subject {
                 .scratch_place = sample % cpu::scratch_places});
   }
 
+  void warm_scratch(const cpu::CpuKernel& kernel) {
+    std::int64_t bytes = kernel.scratch_bytes();
+    const auto warm = [](void* context, int) { cpu::warm_thread_scratch(*static_cast<std::int64_t*>(context)); };
+    threads_.parallel(threads_.threads(), warm, &bytes);
+  }
+
   // The bits of the first that is checked, which is the default; under fast math what is within its bound.
   std::string check() {
     const std::byte* y = work_.y.data();
@@ -227,6 +233,7 @@ double CpuContender::timed(int calls) {
 }
 
 std::string CpuContender::check() {
+  subject_.warm_scratch(*kernel_);
   subject_.spoil();
   samples_ = 0;
   run();

@@ -93,6 +93,12 @@ CpuKernel::CpuKernel(plan::CpuProblem problem, const plan::KernelPlan& plan, std
   }
 }
 
+std::int64_t CpuKernel::scratch_bytes() const {
+  std::int64_t most = 0;
+  for (const Variant& variant : variants_) most = std::max(most, variant.geometry.scratch_bytes);
+  return most;
+}
+
 PackedWeightSets CpuKernel::pack(const void* weight, const void* bias) const {
   PackedWeightSets packed;
   for (const Variant& variant : variants_)

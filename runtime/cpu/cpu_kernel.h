@@ -35,6 +35,8 @@ class CpuKernel {
  public:
   CpuKernel(plan::CpuProblem problem, const plan::KernelPlan& plan, std::unique_ptr<LoadedCode> code);
 
+  /// The most scratch memory that a call takes of a thread.
+  std::int64_t scratch_bytes() const;
   PackedWeightSets pack(const void* weight, const void* bias) const;
   void run(const RunArguments& arguments) const;
 
