@@ -73,10 +73,10 @@ def latest(folder, names=None):
     return [choice for _, choice in found.values()]
 
 
-def searched_share(folder, layers, threads=None):
-    """The share of `layers`, pairs of a canonical spec and lengths, that have a complete choice at each length; of any number of
-    threads where none is given."""
-    complete = {(choice["canonical"], choice["length"]) for choice in latest(folder)
-                if choice["complete"] and threads in (None, choice["threads"])}
-    searched = [all((spec, length) in complete for length in lengths) for spec, lengths in layers]
+def searched_share(folder, layers, threads=()):
+    """The share of `layers`, pairs of a canonical spec and lengths, that have a complete choice at each length, for each of these
+    numbers of threads; of any where none is given."""
+    complete = {(choice["canonical"], choice["length"], choice["threads"] if threads else None)
+                for choice in latest(folder) if choice["complete"]}
+    searched = [all((spec, length, number) in complete for length in lengths for number in threads or [None]) for spec, lengths in layers]
     return sum(searched) / max(1, len(searched))

@@ -64,7 +64,7 @@ class Tuner:
         arguments = self.arguments
         command = [arguments.command, "tune", "-", "--json", "--lengths", ",".join(map(str, lengths)),
                    "--target", arguments.target, "--budget", f"{seconds:.3f}", *self.cache_options]
-        command += ["--threads", arguments.threads] if arguments.threads else []
+        command += ["--threads", ",".join(map(str, arguments.threads))] if arguments.threads else []
         command += ["--candidates", arguments.candidates] if arguments.candidates else []
         command += ["--cold"] if arguments.cold else []
         # A visit goes on where the one before it ended, and without --resume nothing older counts.
@@ -129,9 +129,14 @@ class Tuner:
             self.visit(index, layers[index], max(left / beside, self.LEAST_SECONDS) if left >= self.LEAST_SECONDS else 0)
             self.took[index] += time.monotonic() - start
             in_vain = self.visits[index] > 0 and known == self.state(index, layers[index])
-            self.visits[index] = math.inf if in_vain else self.visits[index] + 1
+            self.visits[index] = math.inf if in_vain else max(self.visits[index] + 1, self.visits_behind(index, layers[index]))
             progress.done += not self.wanting(index, layers[index])
             progress.best = self.best()
+
+    def visits_behind(self, index, layer):
+        """How many visits led to what is known: more than were made here where an earlier tune is resumed."""
+        rounds = [rounds_of(result) for length in layer.lengths for result in self.results[index, length]]
+        return 1 + (min(rounds, default=0) - self.SEARCH_ROUNDS) // self.ROUNDS
 
     def state(self, index, layer):
         return [[(result["complete"], rounds_of(result)) for result in self.results.get((index, length), [])] for length in layer.lengths]

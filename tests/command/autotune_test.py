@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -109,15 +110,17 @@ class Visits(unittest.TestCase):
         self.assertEqual(self.asked({20: [None]}), [([20], 9), ([20], 9)])
         self.assertEqual(self.asked({20: [None, self.ALONE]}), [([20], 9), ([20], 9)])
 
-    def order(self, seconds, settled_after):
+    def order(self, seconds, settled_after, before={}):
         """Names and time allowed of each visit, of 100 s, of layers whose visits take so long each and that are settled after
-        so many of them."""
+        so many of them, with those that an earlier tune made `before`, which the first one here recalls."""
         order, now = [], [0.0]
 
         def tune(_tuner, layer, lengths, allowed, rounds):
             order.append((layer.name, round(allowed, 1)))
             now[0] += seconds[layer.name]
-            visits = sum(name == layer.name for name, _ in order)
+            recalled = before.get(layer.name, 0)
+            visits = sum(name == layer.name for name, _ in order) + max(0, recalled - 1)
+            rounds = max(rounds, 10 * recalled - 1)
             return {"failures": [], "results": [
                 {"length": length, "complete": True, "plan": "default", "default_plan": "default", "speedup": 1.0,
                  "settled": visits >= settled_after[layer.name], "tried": [{"plan": "default", "rounds": rounds}]}
@@ -132,6 +135,10 @@ class Visits(unittest.TestCase):
         order = self.order({"long": 8.0, "short": 1.0}, {"long": 9, "short": 6})
         self.assertEqual([name for name, _ in order],
                          ["long", "short"] + 2 * ["short", "long"] + 3 * ["short"] + 6 * ["long"])
+
+    def test_what_was_visited_before_waits_for_the_others(self):
+        order = self.order({"new": 2.0, "old": 1.0}, {"new": 3, "old": 5}, before={"old": 3})
+        self.assertEqual([name for name, _ in order], ["new", "old", "new", "new", "old", "old"])
 
     def test_visits_share_what_is_left_of_the_time(self):
         order = self.order({"long": 8.0, "short": 1.0}, {"long": 4, "short": 3})
@@ -233,8 +240,18 @@ class Autotune(AutotuneTest):
         folder = self.cache / "tuning"
         self.assertEqual(choices.searched_share(folder, [(tuned, [20]), ("another", [20])]), 0.5)
         self.assertEqual(choices.searched_share(folder, [(tuned, [20, 30]), ("another", [20])]), 0)
-        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=1), 1)
-        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=2), 0)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=[1]), 1)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=[2]), 0)
+        self.assertEqual(choices.searched_share(folder, [(tuned, [20])], threads=[1, 2]), 0)
+
+    def test_resume_knows_what_was_searched(self):
+        layers = self.layers(2)
+        self.autotune(layers, "--lengths", 20, "--shard", "1/2")
+        command = ["autotune", "--command", COMMAND, *map(str, FEW), str(layers), "--lengths", "20", "--resume"]
+        with (mock.patch.object(sys, "argv", command), mock.patch.object(tuner.Tuner, "__init__", side_effect=InterruptedError) as made,
+              self.assertRaises(InterruptedError)):
+            runpy.run_path(str(SCRIPT))["main"]()
+        self.assertEqual(made.call_args.args[-1], 0.5)
 
     def test_each_visit_adds_rounds_by_another_process(self):
         for _ in range(2):  # the second begins anew
