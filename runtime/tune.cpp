@@ -84,7 +84,7 @@ class Tuner {
         } else {
           const Tunable tunable = take(result);
           if (k + 1 < order.size()) prepare_ahead(report_.results[order[k + 1]]);
-          tune(result, tunable);
+          tune(result, tunable, before);
         }
       } catch (const std::exception& error) {
         result.error = error.what();
@@ -166,7 +166,7 @@ class Tuner {
     return search;
   }
 
-  void tune(TunedLength& result, const Tunable& tunable) {
+  void tune(TunedLength& result, const Tunable& tunable, double start) {
     if (const auto before = known(tunable)) {
       fill(result, *before);
       result.reused = true;
@@ -187,12 +187,12 @@ class Tuner {
           options_.stop.stop_requested() ? "stopped before it was measured" : "no time was left to measure it";
       return;
     }
-    const tuning::Choice choice = make_choice(tunable, searched);
+    const tuning::Choice choice = make_choice(tunable, searched, clock_.now() - start);
     journal_.add(choice);
     fill(result, choice);
   }
 
-  tuning::Choice make_choice(const Tunable& tunable, const tuning::SearchResult& searched) const {
+  tuning::Choice make_choice(const Tunable& tunable, const tuning::SearchResult& searched, double took) const {
     tuning::Choice choice{.unit = tunable.unit,
                           .plan = searched.plan,
                           .default_plan = tunable.subject->default_plan(),
@@ -202,7 +202,8 @@ class Tuner {
                           .default_time = searched.default_.time,
                           .candidates = static_cast<std::int64_t>(searched.candidates),
                           .rounds = searched.measured_rounds,
-                          .made = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())};
+                          .made = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()),
+                          .took = took};
     for (const tuning::Tried& tried : searched.tried)
       if (choice.tried.size() < rivals_kept || tried.outcome != tuning::Outcome::ok) choice.tried.push_back(tried);
     return choice;

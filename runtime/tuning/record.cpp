@@ -128,6 +128,7 @@ std::string to_line(const Choice& choice) {
   json["candidates"] = choice.candidates;
   json["rounds"] = choice.rounds;
   json["made"] = choice.made;
+  json["took"] = choice.took;
   json["tried"] = Json::array();
   for (const Tried& tried : choice.tried) json["tried"].push_back(to_json(tried));
   return line(json);
@@ -144,7 +145,8 @@ std::optional<Choice> read_choice(std::string_view text) {
                   .default_time = read_interval(json.at("default_seconds")),
                   .candidates = json.at("candidates"),
                   .rounds = json.at("rounds"),
-                  .made = json.at("made")};
+                  .made = json.at("made"),
+                  .took = json.value("took", 0.0)};
     for (const Json& tried : json.at("tried")) choice.tried.push_back(read_tried(tried));
     return choice;
   });

@@ -48,6 +48,7 @@ struct Choice {
   std::int64_t candidates = 0;    ///< legal plans
   std::int64_t rounds = 0;        ///< measured for it, by this process
   std::int64_t made = 0;          ///< seconds since the epoch
+  double took = 0;                ///< seconds of this process
 };
 
 // One line each, without line end. What cannot be read is nothing: torn, or of another version.

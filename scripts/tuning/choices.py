@@ -52,24 +52,30 @@ def canonical(layer):
     return json.dumps(layer, sort_keys=True, separators=(",", ":"))
 
 
+def all_of(folder):
+    """The choices that can be read, each with its layer as a canonical spec."""
+    for path in sorted(folder.glob("*.choices.jsonl")) if folder.is_dir() else []:
+        for line in whole_lines(path):
+            choice = json.loads(line)
+            if "layer" in choice:
+                yield choice | {"canonical": canonical(choice["layer"])}
+
+
 def latest(folder, names=None):
     """The last choice of each layer, target, length, number of threads and processor; only of the layers in `names`, by
     canonical spec, if there are any."""
     found = {}
-    for path in sorted(folder.glob("*.choices.jsonl")) if folder.is_dir() else []:
-        for line in whole_lines(path):
-            choice = json.loads(line)
-            try:
-                layer = canonical(choice["layer"])
-                key = (layer, choice["target"], choice["length"], choice["threads"], choice["caches"],
-                       choice["environment"]["processor"])
-                order = (choice["complete"], choice["made"])
-            except (KeyError, TypeError):
-                continue
-            if names is not None and layer not in names:
-                continue
-            if key not in found or order >= found[key][0]:
-                found[key] = (order, choice | {"canonical": layer})
+    for choice in all_of(folder):
+        try:
+            key = (choice["canonical"], choice["target"], choice["length"], choice["threads"], choice["caches"],
+                   choice["environment"]["processor"])
+            order = (choice["complete"], choice["made"])
+        except (KeyError, TypeError):
+            continue
+        if names is not None and choice["canonical"] not in names:
+            continue
+        if key not in found or order >= found[key][0]:
+            found[key] = (order, choice)
     return [choice for _, choice in found.values()]
 
 
@@ -80,3 +86,10 @@ def searched_share(folder, layers, threads=()):
                 for choice in latest(folder) if choice["complete"]}
     searched = [all((spec, length, number) in complete for length in lengths for number in threads or [None]) for spec, lengths in layers]
     return sum(searched) / max(1, len(searched))
+
+
+def seconds_spent(folder, layers, threads=()):
+    """What all processes took for these layers, pairs as above."""
+    units = {(spec, length) for spec, lengths in layers for length in lengths}
+    return sum(choice.get("took", 0) for choice in all_of(folder) if (choice["canonical"], choice.get("length")) in units
+               and (not threads or choice.get("threads") in threads))

@@ -52,9 +52,9 @@ class Tuner:
     # Visits after the search's that a layer gets although it is settled.
     CONFIRMING = 2
 
-    def __init__(self, arguments, cache_options, searched=0.0):
-        """`searched`: the share of the layers whose search an earlier tune brought to its end."""
-        self.arguments, self.cache_options, self.searched = arguments, cache_options, searched
+    def __init__(self, arguments, cache_options, searched=0.0, spent=0.0):
+        """`searched`: the share of the layers whose search an earlier tune brought to its end. `spent`: seconds that it took."""
+        self.arguments, self.cache_options, self.searched, self.spent = arguments, cache_options, searched, spent
         self.interrupted, self.child = False, None
         self.results, self.failures = {}, {}  # of each layer's index and length, for each number of threads; of the index
         self.visits, self.took = Counter(), Counter()  # of each layer's index; seconds
@@ -142,9 +142,13 @@ class Tuner:
         return [[(result["complete"], rounds_of(result)) for result in self.results.get((index, length), [])] for length in layer.lengths]
 
     def search_share(self):
-        """Of the budget. What goes on with an interrupted tune divides its time as that one would have divided the rest."""
-        searching = self.SEARCH_SHARE * (1 - self.searched)
-        return searching / (searching + 1 - self.SEARCH_SHARE)
+        """Of the budget. What goes on with an interrupted tune divides its time as that one would have divided the rest. Where
+        that leaves nothing, it came to its end, and what is to be searched since gets its share of the layers."""
+        if self.searched == 1:
+            return 0
+        budget = self.arguments.budget
+        left = self.SEARCH_SHARE * (budget + self.spent) - self.spent
+        return max(left / budget, self.SEARCH_SHARE * (1 - self.searched))
 
     def run(self, layers, progress):
         before = {number: signal.signal(number, self.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -145,13 +145,15 @@ class Visits(unittest.TestCase):
         self.assertEqual([allowed for _, allowed in order], [30.0, 52.0, (100 - 9) / 2, 90.0, (100 - 18) / 2, 81.0, 73.0])
 
     def test_going_on_divides_the_time_as_the_tune_would_have_divided_the_rest(self):
-        def share(searched):
-            return tuner.Tuner(mock.Mock(), [], searched).search_share()
+        def share(budget, searched, spent):
+            return tuner.Tuner(mock.Mock(budget=budget), [], searched, spent).search_share()
 
-        self.assertAlmostEqual(share(0), 0.6)
-        # Of 100 minutes 30 were spent, on half of the search: 30 more are the other half's, and 40 the visits'.
-        self.assertAlmostEqual(share(0.5), 30 / 70)
-        self.assertEqual(share(1), 0)
+        self.assertAlmostEqual(share(100, 0, 0), 0.6)
+        # Of 100 minutes 30 were spent on the search: 30 more are its share, and 40 the visits'.
+        self.assertAlmostEqual(share(70, 0.9, 30), 30 / 70)
+        self.assertEqual(share(70, 1, 30), 0)
+        # Half of the layers are new.
+        self.assertAlmostEqual(share(10, 0.5, 100), 0.3)
 
     def test_without_time_nothing_is_visited(self):
         self.assertEqual(self.asked({20: [self.UNSURE]}, budget=0.1), [])
@@ -251,7 +253,10 @@ class Autotune(AutotuneTest):
         with (mock.patch.object(sys, "argv", command), mock.patch.object(tuner.Tuner, "__init__", side_effect=InterruptedError) as made,
               self.assertRaises(InterruptedError)):
             runpy.run_path(str(SCRIPT))["main"]()
-        self.assertEqual(made.call_args.args[-1], 0.5)
+        searched, spent = made.call_args.args[-2:]
+        self.assertEqual(searched, 0.5)
+        self.assertAlmostEqual(spent, sum(choice["took"] for choice in self.choices()))
+        self.assertGreater(spent, 0)
 
     def test_each_visit_adds_rounds_by_another_process(self):
         for _ in range(2):  # the second begins anew

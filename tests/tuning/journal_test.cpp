@@ -63,7 +63,8 @@ Choice choice(std::int64_t length = 100, std::string plan = "row_lanes vectors=2
                     {.plan = "bad", .outcome = Outcome::wrong, .reason = "output 3 differs"}},
           .candidates = 40,
           .rounds = 50,
-          .made = 1234};
+          .made = 1234,
+          .took = 2.5};
 }
 
 TEST_F(JournalTest, WhatIsWrittenIsRead) {
